@@ -1,0 +1,73 @@
+# Everything happens in a virtual environment beside this file; nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+.PHONY: tools
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10 or newer, or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is $$($(PYTHON) --version): Python 3.10 or newer is needed, say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks venv: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@command -v cargo >/dev/null || { echo "cargo is missing: install the Rust toolchain, https://rustup.rs"; exit 1; }
+
+$(BIN)/python: | tools
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/dependencies: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(VENV)/built: $(SOURCES) $(VENV)/dependencies
+	$(BIN)/maturin develop --release --quiet
+	@touch $@
+
+.PHONY: build
+build: $(VENV)/built ## Build the module into .venv
+
+.PHONY: demo
+demo: build ## Show the main job: a room of 50 clients
+	$(BIN)/python examples/room.py
+
+.PHONY: test
+test: test-rust test-python ## Run all tests
+
+.PHONY: test-rust
+test-rust: | tools ## Run the tests of the Rust core
+	cargo test --quiet --locked --package change-buffers-core
+
+.PHONY: test-python
+test-python: build ## Run the Python tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: build ## Check style, types and stubs
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/stubtest change_buffers --allowlist tests/stubtest-allowlist.txt
+
+.PHONY: format
+format: build ## Format all sources
+	cargo fmt --all
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: bench
+bench: build ## Measure against the pure-Python model, as ratios
+	$(BIN)/python -m pytest benches --benchmark-only
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,176 @@
+//! What users pass: checked and materialised before any lock is taken.
+//!
+//! Mappings, iterables and keys may run any Python code here, raise half-way or call back into the
+//! object that is being updated. What comes out runs no Python code any more.
+
+use std::time::Duration;
+
+use change_buffers_core::batch;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
+
+use crate::name::Name;
+
+/// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
+const LONGEST_WAIT: f64 = 9_223_372_036.0;
+
+/// From how many keys on a finished dictionary is worth its price: filling one key by key costs more.
+const WORTH_COPYING: usize = 3;
+
+pub(crate) type Value = Py<PyAny>;
+pub(crate) type Batch = batch::Batch<Name, Value, Py<PyDict>>;
+
+/// The arguments of an `update()` as one batch.
+///
+/// With `whole` the batch carries a dictionary of its updates too, fit to be handed out.
+pub(crate) fn batch(
+    updates: Option<&Bound<'_, PyAny>>,
+    removals: Option<&Bound<'_, PyAny>>,
+    whole: bool,
+) -> PyResult<Batch> {
+    let updates = updates.map(own_or_borrowed_dict).transpose()?;
+    let removals = removals.map(names).transpose()?.unwrap_or_default();
+    let Some(Updates { dict, is_own }) = updates else {
+        return Ok(Batch::new([], removals));
+    };
+    let whole = whole && removals.is_empty() && dict.len() >= WORTH_COPYING;
+    let dict = if is_own || !(whole || cfg!(Py_GIL_DISABLED)) { dict } else { dict.copy()? };
+    let Some(named) = named_values(&dict)? else {
+        let dict = with_exact_keys(&dict)?;
+        let named = named_values(&dict)?.unwrap_or_default();
+        return Ok(Batch::new(named, removals));
+    };
+    let batch = Batch::new(named, removals);
+    Ok(if whole { batch.with_whole(dict.unbind()) } else { batch })
+}
+
+/// A new dictionary of what was passed as `updates`, with exact `str` keys.
+pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let Updates { dict, is_own } = own_or_borrowed_dict(updates)?;
+    let dict = if is_own { dict } else { dict.copy()? };
+    if dict.keys().iter().all(|key| key.is_exact_instance_of::<PyString>()) {
+        return Ok(dict);
+    }
+    with_exact_keys(&dict)
+}
+
+/// A new set of what was passed as `removals`, of exact `str`.
+pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PySet>> {
+    PySet::new(removals.py(), names(removals)?.into_iter().map(Name::into_text))
+}
+
+/// Seconds between two deliveries.
+pub(crate) struct Interval(pub(crate) Duration);
+
+impl Interval {
+    pub(crate) const ZERO: Self = Self(Duration::ZERO);
+}
+
+impl<'py> FromPyObject<'_, 'py> for Interval {
+    type Error = PyErr;
+
+    fn extract(seconds: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let value: f64 = seconds.extract().map_err(|cause: PyErr| {
+            let py = seconds.py();
+            if cause.is_instance_of::<PyTypeError>(py) {
+                let name = type_name(&seconds);
+                let message = format!("interval must be a number of seconds, not {name}");
+                caused(py, PyTypeError::new_err(message), cause)
+            } else if cause.is_instance_of::<PyOverflowError>(py) {
+                caused(py, PyOverflowError::new_err("interval is too large"), cause)
+            } else {
+                cause
+            }
+        })?;
+        if value.is_nan() || value < 0.0 {
+            let message = format!("interval must be 0 or more seconds, not {value}");
+            return Err(PyValueError::new_err(message));
+        }
+        if value > LONGEST_WAIT {
+            let message = format!("interval must be at most {LONGEST_WAIT} seconds, not {value}");
+            return Err(PyOverflowError::new_err(message));
+        }
+        Ok(Self(Duration::from_secs_f64(value)))
+    }
+}
+
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
+}
+
+struct Updates<'py> {
+    dict: Bound<'py, PyDict>,
+    /// Whether nobody else knows the dictionary.
+    is_own: bool,
+}
+
+fn own_or_borrowed_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Updates<'py>> {
+    if let Ok(dict) = updates.cast_exact::<PyDict>() {
+        return Ok(Updates { dict: dict.clone(), is_own: false });
+    }
+    // `dict()` would take pairs too, and say something about sequence elements where they do not fit.
+    if !updates.hasattr("keys")? {
+        let name = type_name(updates);
+        return Err(PyTypeError::new_err(format!(
+            "updates must be a mapping of str to values, not {name}"
+        )));
+    }
+    let dict = updates.py().get_type::<PyDict>().call1((updates,))?.cast_into()?;
+    Ok(Updates { dict, is_own: true })
+}
+
+/// The items of a dictionary, or none if a key is not an exact `str`. Runs no Python code.
+fn named_values(dict: &Bound<'_, PyDict>) -> PyResult<Option<Vec<(Name, Value)>>> {
+    let mut named = Vec::with_capacity(dict.len());
+    for (key, value) in dict {
+        let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(None) };
+        named.push((Name::of_exact(key)?, value.unbind()));
+    }
+    Ok(Some(named))
+}
+
+fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let exact = PyDict::new(dict.py());
+    // A copy, because a key's own methods may reach the dictionary while we go through it.
+    for (key, value) in dict.copy()? {
+        exact.set_item(name(&key, "updates")?.text(dict.py()), value)?;
+    }
+    Ok(exact)
+}
+
+fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
+    let py = removals.py();
+    let is_text = removals.is_instance_of::<PyString>()
+        || removals.is_instance_of::<PyBytes>()
+        || removals.is_instance_of::<PyByteArray>();
+    if is_text {
+        return Err(PyTypeError::new_err(format!(
+            "removals must be an iterable of str, not one {}: to remove one key, pass [key]",
+            type_name(removals)
+        )));
+    }
+    let items = removals.try_iter().map_err(|cause| {
+        let name = type_name(removals);
+        let error = format!("removals must be an iterable of str, not {name}");
+        if cause.is_instance_of::<PyTypeError>(py) {
+            caused(py, PyTypeError::new_err(error), cause)
+        } else {
+            cause
+        }
+    })?;
+    items.map(|key| name(&key?, "removals")).collect()
+}
+
+fn name(key: &Bound<'_, PyAny>, argument: &str) -> PyResult<Name> {
+    let Ok(text) = key.cast::<PyString>() else {
+        let name = type_name(key);
+        return Err(PyTypeError::new_err(format!("{argument}: keys must be str, not {name}")));
+    };
+    Name::new(text)
+}
+
+fn caused(py: Python<'_>, error: PyErr, cause: PyErr) -> PyErr {
+    error.set_cause(py, Some(cause));
+    error
+}

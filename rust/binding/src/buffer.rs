@@ -1,0 +1,191 @@
+//! `DictionaryChangeBuffer`: a buffer of its own, or a view of a multi-view.
+
+use change_buffers_core::batch::Mark;
+use change_buffers_core::store::{Flush, Frozen, ViewId, WakeFor};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PySet, PyTuple};
+
+use crate::change::DictionaryChange;
+use crate::shared::{PyStore, SharedStore, change};
+use crate::subscription::Subscription;
+use crate::args::{self, Interval};
+use crate::{ObjectFrozenError, waiting};
+
+/// Gathers changes until they are flushed; of each key only the last change is kept.
+///
+/// Made by itself it holds what its own `update()` is given. As a view, made by
+/// `DictionaryChangeMultiView.create_view()`, it also follows the shared dictionary.
+///
+/// Any number of threads may call any method at any time.
+#[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
+pub(crate) struct DictionaryChangeBuffer {
+    shared: Py<SharedStore>,
+    view: ViewId,
+}
+
+impl DictionaryChangeBuffer {
+    /// A view that follows the content of a store.
+    pub(crate) fn follow(py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Py<Self>> {
+        let view = shared.get().0.open_view();
+        Py::new(py, Self { shared: shared.clone_ref(py), view })
+    }
+
+    pub(crate) fn store(&self) -> &PyStore {
+        &self.shared.get().0
+    }
+
+    pub(crate) fn view(&self) -> ViewId {
+        self.view
+    }
+}
+
+impl Drop for DictionaryChangeBuffer {
+    fn drop(&mut self) {
+        self.store().leave(self.view);
+    }
+}
+
+pub(crate) fn frozen() -> PyErr {
+    ObjectFrozenError::new_err("frozen: it takes no more updates")
+}
+
+fn drained() -> PyErr {
+    ObjectFrozenError::new_err("frozen, and nothing is pending any more")
+}
+
+#[pymethods]
+impl DictionaryChangeBuffer {
+    // Takes anything, for the sake of subclasses with another signature of `__init__`.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let shared = SharedStore::create(py)?;
+        let view = shared.get().0.open_buffer();
+        Ok(Self { shared, view })
+    }
+
+    #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
+    fn __init__(&self) {}
+
+    /// Merge a change into what is pending, in one atomic step.
+    ///
+    /// For each key in `updates`, a pending removal of it is cancelled and its pending value replaced.
+    /// For each key in `removals`, a pending value of it is dropped and a pending removal recorded,
+    /// also when the key was never seen. A key in both ends up in both parts of the flushed change.
+    /// On any error nothing has changed.
+    ///
+    /// Args:
+    ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+    ///         reference.
+    ///     removals: Iterable of `str` keys, or `None`.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The buffer is frozen.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string,
+    ///         or a key is not a `str`.
+    #[pyo3(signature = (updates = None, removals = None))]
+    fn update(
+        &self,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let status = self.store().status(self.view);
+        if status.frozen {
+            return Err(frozen());
+        }
+        let batch = args::batch(updates, removals, !status.pending)?;
+        self.store().update_view(self.view, batch).map_err(|Frozen| frozen())
+    }
+
+    /// Wait until something is pending, then return it and forget it.
+    ///
+    /// Several threads may wait on one buffer: every pending change goes to exactly one of them. The
+    /// GIL is released while waiting. On the main thread a signal handler that raises, as Ctrl-C does,
+    /// ends the wait within 0.2 seconds; nothing is lost by that.
+    ///
+    /// Returns:
+    ///     The pending change; it belongs to the caller alone.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is pending.
+    fn flush_changed_blocking(&self, py: Python<'_>) -> PyResult<DictionaryChange> {
+        loop {
+            match self.store().flush(self.view) {
+                Flush::Change(harvest) => return change(py, harvest),
+                Flush::Drained => return Err(drained()),
+                Flush::Nothing => {}
+            }
+            if let Some(sleeper) = self.store().wait(self.view, WakeFor::Change) {
+                let slept = waiting::sleep(py, &sleeper, None);
+                slept.inspect_err(|_| self.store().forget(&sleeper))?;
+            }
+        }
+    }
+
+    /// Take no more updates, and wake every thread that waits.
+    ///
+    /// What is pending can be flushed once more. A view is detached from its multi-view by this.
+    /// Freezing twice is no error.
+    fn freeze(&self) {
+        self.store().freeze_view(self.view);
+    }
+
+    /// Iterate over flushes, paced.
+    ///
+    /// The first change comes as soon as something is pending; after that at least `interval` seconds
+    /// lie between one delivery and the next. The iterator ends when the buffer is frozen and drained:
+    /// at once when nothing is pending, else after the last change, which comes when it is due.
+    ///
+    /// Args:
+    ///     interval: Seconds, 0 or more, on the monotonic clock.
+    ///
+    /// Raises:
+    ///     TypeError: `interval` is not a number.
+    ///     ValueError: `interval` is negative or NaN.
+    ///     OverflowError: `interval` is longer than 292 years.
+    #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
+    fn subscribe_changes(
+        slf: Bound<'_, Self>,
+        interval: Interval,
+    ) -> Subscription {
+        Subscription::to_buffer(slf.unbind(), interval)
+    }
+
+    /// A snapshot of the updates that a flush would give now. Private.
+    #[getter]
+    fn _pending_changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let harvest = self.store().peek(self.view);
+        if let Some(whole) = harvest.whole {
+            return whole.bind(py).copy();
+        }
+        let updates = PyDict::new(py);
+        for Mark { key, fate } in harvest.marks {
+            if let Some(value) = fate.value() {
+                updates.set_item(key.text(py), value)?;
+            }
+        }
+        Ok(updates)
+    }
+
+    /// A snapshot of the removals that a flush would give now. Private.
+    #[getter]
+    fn _pending_removals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
+        let marks = self.store().peek(self.view).marks;
+        let removed = marks.iter().filter(|mark| !mark.fate.is_live());
+        PySet::new(py, removed.map(|mark| mark.key.text(py)))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.shared)?;
+        self.shared.get().visit_view(self.view, &visit)
+    }
+
+    fn __clear__(&self) {
+        self.store().clear_view(self.view);
+    }
+}

@@ -1,0 +1,219 @@
+//! `DictionaryChange`: a set of key updates and key removals, an ordinary Python object.
+
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyList, PySet, PyTuple, PyType};
+
+use crate::args;
+
+/// A set of key updates and key removals.
+///
+/// Args:
+///     updates: Mapping of `str` keys to new values of any type, or `None`.
+///     removals: Iterable of `str` keys that are removed, or `None`.
+///
+/// Both are copied, one level deep: the change's own `updates` dict and `removals` set may be mutated
+/// in place and assigned to. Unpacks as `updates, removals = change`. Can be subclassed, pickled and
+/// copied; compares and hashes by identity.
+///
+/// Raises:
+///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string, or
+///         a key is not a `str`.
+#[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
+pub(crate) struct DictionaryChange {
+    /// A leaf among the locks: only references are moved and counted under it.
+    parts: Mutex<Parts>,
+}
+
+/// What users may have assigned is not checked, as in any Python object.
+#[derive(Clone)]
+struct Parts {
+    updates: Py<PyAny>,
+    removals: Py<PyAny>,
+}
+
+impl DictionaryChange {
+    /// A change of parts that nobody else knows.
+    pub(crate) fn owning(updates: Bound<'_, PyDict>, removals: Bound<'_, PySet>) -> Self {
+        let parts = Parts {
+            updates: updates.into_any().unbind(),
+            removals: removals.into_any().unbind(),
+        };
+        Self { parts: Mutex::new(parts) }
+    }
+
+    fn parts(&self) -> Parts {
+        self.parts.lock().clone()
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut Parts) -> Py<PyAny>) {
+        let replaced = change(&mut self.parts.lock());
+        // Dropped here, with the lock released: a destructor may look at this change.
+        drop(replaced);
+    }
+}
+
+#[pymethods]
+impl DictionaryChange {
+    // Takes anything, for the sake of subclasses with another signature of `__init__`.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(updates=None, removals=None)")]
+    fn new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Ok(Self::owning(PyDict::new(py), PySet::empty(py)?))
+    }
+
+    #[pyo3(signature = (updates = None, removals = None))]
+    fn __init__(
+        &self,
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), args::updates_dict)?;
+        let removals = removals.map_or_else(|| PySet::empty(py), args::removals_set)?;
+        self.set_updates(updates.into_any().unbind());
+        self.set_removals(removals.into_any().unbind());
+        Ok(())
+    }
+
+    /// The keys that changed, with their new values: a `dict`.
+    #[getter]
+    fn updates(&self) -> Py<PyAny> {
+        self.parts().updates
+    }
+
+    #[setter]
+    fn set_updates(&self, value: Py<PyAny>) {
+        self.replace(|parts| std::mem::replace(&mut parts.updates, value));
+    }
+
+    /// The keys that were removed: a `set`.
+    #[getter]
+    fn removals(&self) -> Py<PyAny> {
+        self.parts().removals
+    }
+
+    #[setter]
+    fn set_removals(&self, value: Py<PyAny>) {
+        self.replace(|parts| std::mem::replace(&mut parts.removals, value));
+    }
+
+    /// Make a change from a dictionary that may lack `"updates"` or `"removals"` or hold `None` there.
+    ///
+    /// Args:
+    ///     d: Mapping as `to_dict()` gives it; `removals` may be any iterable of `str`.
+    ///
+    /// Raises:
+    ///     TypeError: `d` is not a mapping, or what it holds does not make a change.
+    #[classmethod]
+    fn from_dict<'py>(
+        cls: &Bound<'py, PyType>,
+        d: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = cls.py();
+        if !d.hasattr(intern!(py, "get"))? {
+            let name = args::type_name(d);
+            return Err(PyTypeError::new_err(format!("d must be a mapping, not {name}")));
+        }
+        let part = |name| d.call_method1(intern!(py, "get"), (name,));
+        cls.call1((part("updates")?, part("removals")?))
+    }
+
+    /// Give the change as a plain dictionary: `{"updates": <the dict itself>, "removals": [<list>]}`.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Parts { updates, removals } = self.parts();
+        let dict = PyDict::new(py);
+        dict.set_item(intern!(py, "updates"), updates)?;
+        let removals = py.get_type::<PyList>().call1((removals,))?;
+        dict.set_item(intern!(py, "removals"), removals)?;
+        Ok(dict)
+    }
+
+    /// Take over another change: both parts become the union, as new objects; `other` wins.
+    ///
+    /// Args:
+    ///     other: The change to add.
+    ///
+    /// Raises:
+    ///     TypeError: `other` is not a change.
+    fn update(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        let part = |name| {
+            other.getattr(name).map_err(|error| {
+                if !error.is_instance_of::<PyAttributeError>(py) {
+                    return error;
+                }
+                let name = args::type_name(other);
+                PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
+            })
+        };
+        let (other_updates, other_removals) = (part("updates")?, part("removals")?);
+        let Parts { updates, removals } = self.parts();
+        let updates = py.get_type::<PyDict>().call1((updates,))?;
+        updates.call_method1(intern!(py, "update"), (other_updates,))?;
+        let removals = py.get_type::<PySet>().call1((removals,))?;
+        removals.call_method1(intern!(py, "update"), (other_removals,))?;
+        self.set_updates(updates.unbind());
+        self.set_removals(removals.unbind());
+        Ok(())
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let Parts { updates, removals } = self.parts();
+        PyTuple::new(py, [updates, removals])?.try_iter()
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let Parts { updates, removals } = slf.get().parts();
+        let name = slf.get_type().name()?;
+        let (updates, removals) = (updates.bind(slf.py()).repr()?, removals.bind(slf.py()).repr()?);
+        Ok(format!(
+            "{name}(updates={}, removals={})",
+            updates.to_string_lossy(),
+            removals.to_string_lossy()
+        ))
+    }
+
+    /// Rebuilt by `__new__` without arguments, so a subclass may have any `__init__`.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let rebuild = py.import("copyreg")?.getattr("__newobj__")?;
+        let state = slf.call_method0("__getstate__")?;
+        (rebuild, (slf.get_type(),), state).into_pyobject(py)
+    }
+
+    /// The extra attributes, and the parts, as the protocol of `copy` and `pickle` has it.
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let slots = PyDict::new(py);
+        for name in py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?.try_iter()? {
+            let name = name?.cast_into::<pyo3::types::PyString>()?;
+            if let Some(value) = slf.getattr_opt(&name)? {
+                slots.set_item(name, value)?;
+            }
+        }
+        let Parts { updates, removals } = slf.get().parts();
+        slots.set_item(intern!(py, "updates"), updates)?;
+        slots.set_item(intern!(py, "removals"), removals)?;
+        let attributes = slf.getattr("__dict__")?;
+        (attributes, slots).into_pyobject(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A holder elsewhere keeps the parts alive anyway.
+        let Some(parts) = self.parts.try_lock() else { return Ok(()) };
+        visit.call(&parts.updates)?;
+        visit.call(&parts.removals)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.set_updates(py.None());
+        self.set_removals(py.None());
+    }
+}

@@ -1,0 +1,46 @@
+//! The Python face of change-buffers: arguments in, result objects out, exceptions, collection.
+//!
+//! A thin layer over `change_buffers_core`, one file per idea:
+//!
+//! * `name`, `args`: what users pass, checked and materialised before any lock is taken
+//! * `shared`: the Python object that owns a store, for the garbage collector's sake
+//! * `buffer`, `multi_view`, `view_context`, `subscription`, `change`: the classes
+//! * `content`: a dictionary kept level with the journal, for `copy_content()`
+//! * `waiting`: sleeping without the GIL, and signals
+
+use pyo3::prelude::*;
+
+mod args;
+mod buffer;
+mod change;
+mod content;
+mod multi_view;
+mod name;
+mod shared;
+mod subscription;
+mod view_context;
+mod waiting;
+
+pyo3::create_exception!(
+    change_buffers,
+    ObjectFrozenError,
+    pyo3::exceptions::PyException,
+    "Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."
+);
+
+/// The Rust core of change-buffers. Import the names from `change_buffers` instead.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::ObjectFrozenError;
+    #[pymodule_export]
+    use super::buffer::DictionaryChangeBuffer;
+    #[pymodule_export]
+    use super::change::DictionaryChange;
+    #[pymodule_export]
+    use super::multi_view::DictionaryChangeMultiView;
+    #[pymodule_export]
+    use super::subscription::Subscription;
+    #[pymodule_export]
+    use super::view_context::ViewContext;
+}

@@ -1,0 +1,153 @@
+//! `DictionaryChangeMultiView`: one shared dictionary, many views.
+
+use change_buffers_core::store::Frozen;
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::args::{self, Interval};
+use crate::buffer::{DictionaryChangeBuffer, frozen};
+use crate::content::ContentCopy;
+use crate::shared::{PyStore, SharedStore};
+use crate::subscription::Subscription;
+use crate::view_context::ViewContext;
+
+/// A shared dictionary that any number of views follow, each at its own pace.
+///
+/// An update costs the same whatever the number of views. Any number of threads may call any method at
+/// any time; the operations on one multi-view are linearizable.
+#[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
+pub(crate) struct DictionaryChangeMultiView {
+    shared: Py<SharedStore>,
+    content: ContentCopy,
+}
+
+impl DictionaryChangeMultiView {
+    fn store(&self) -> &PyStore {
+        &self.shared.get().0
+    }
+}
+
+#[pymethods]
+impl DictionaryChangeMultiView {
+    // Takes anything, for the sake of subclasses with another signature of `__init__`.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Ok(Self { shared: SharedStore::create(py)?, content: ContentCopy::default() })
+    }
+
+    #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
+    fn __init__(&self) {}
+
+    /// Apply a change to the shared dictionary and to every view, in one atomic step.
+    ///
+    /// The updates come first, then the removals: a key in both ends removed. No view ever sees part
+    /// of one call. On any error nothing has changed.
+    ///
+    /// Args:
+    ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+    ///         reference.
+    ///     removals: Iterable of `str` keys, or `None`.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The multi-view is frozen.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string,
+    ///         or a key is not a `str`.
+    #[pyo3(signature = (updates = None, removals = None))]
+    fn update(
+        &self,
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if self.store().is_frozen() {
+            return Err(frozen());
+        }
+        let batch = args::batch(updates, removals, false)?;
+        self.store().update(batch).map_err(|Frozen| frozen())?;
+        self.content.keep_level(py, self.store());
+        Ok(())
+    }
+
+    /// Give a context manager that makes a view on entry and removes it on exit.
+    ///
+    /// The view's first flush is the content at the moment of entry, merged with what came since;
+    /// nothing is pending if that is empty. It is removed however the body ends. One use per call.
+    /// Making a view takes the same time whatever the size of the content.
+    fn create_view(&self, py: Python<'_>) -> ViewContext {
+        ViewContext::new(self.shared.clone_ref(py))
+    }
+
+    /// Freeze a view and stop feeding it. What was pending can be flushed once more.
+    ///
+    /// A buffer that is no view of this multi-view, or no more, is just frozen.
+    ///
+    /// Args:
+    ///     view: The buffer to remove.
+    ///
+    /// Raises:
+    ///     TypeError: `view` is not a `DictionaryChangeBuffer`.
+    #[allow(clippy::unused_self, reason = "a method for its users")]
+    fn remove_view(&self, view: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(view) = view.cast::<DictionaryChangeBuffer>() else {
+            let name = args::type_name(view);
+            return Err(PyTypeError::new_err(format!(
+                "view must be a DictionaryChangeBuffer, not {name}"
+            )));
+        };
+        let view = view.get();
+        view.store().freeze_view(view.view());
+        Ok(())
+    }
+
+    /// Iterate over the changes of the shared dictionary, paced, beginning with its content.
+    ///
+    /// Like `DictionaryChangeBuffer.subscribe_changes()`, over a private view that is made when the
+    /// first change is asked for and removed when the iterator is exhausted, closed or dropped.
+    ///
+    /// Args:
+    ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+    ///
+    /// Raises:
+    ///     TypeError: `interval` is not a number.
+    ///     ValueError: `interval` is negative or NaN.
+    ///     OverflowError: `interval` is longer than 292 years.
+    #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
+    fn subscribe_changes(
+        &self,
+        py: Python<'_>,
+        interval: Interval,
+    ) -> Subscription {
+        Subscription::to_content(self.shared.clone_ref(py), interval)
+    }
+
+    /// Take no more updates, freeze every view and wake every thread that waits.
+    ///
+    /// A view made later gives the final content once. Freezing twice is no error.
+    fn freeze(&self) {
+        self.store().freeze();
+    }
+
+    /// Copy the shared dictionary.
+    ///
+    /// Returns:
+    ///     A new `dict`, shallow, in the order a plain one would have after the same operations.
+    fn copy_content<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.content.copy(py, self.store())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.shared)?;
+        self.content.visit(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.content.clear(self.store());
+    }
+}

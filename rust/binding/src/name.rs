@@ -1,0 +1,85 @@
+//! A key: an exact Python `str` with its hash.
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// A key as the journal keeps it.
+///
+/// Only exact `str` is admitted: hashing and comparing those neither runs user code nor allocates, so
+/// both may happen under the data mutex.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    text: Py<PyString>,
+    hash: u64,
+}
+
+impl Name {
+    /// The name for a string; of a subclass of `str` only the text counts.
+    pub(crate) fn new(text: &Bound<'_, PyString>) -> PyResult<Self> {
+        if text.is_exact_instance_of::<PyString>() {
+            return Self::of_exact(text.clone());
+        }
+        // Called on `str` itself, this is the text whatever the subclass overrides.
+        let exact = text.py().get_type::<PyString>().call_method1("__str__", (text,))?;
+        Self::of_exact(exact.cast_into_exact()?)
+    }
+
+    /// The name for a string that is known to be of no subclass.
+    pub(crate) fn of_exact(text: Bound<'_, PyString>) -> PyResult<Self> {
+        let hash = text.hash()?.cast_unsigned() as u64;
+        Ok(Self { text: text.unbind(), hash })
+    }
+
+    pub(crate) fn text<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
+        self.text.bind(py)
+    }
+
+    pub(crate) fn into_text(self) -> Py<PyString> {
+        self.text
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        if self.text.is(&other.text) {
+            return true;
+        }
+        // SAFETY: both are live references to exact `str` objects whose hash has been computed, so
+        // they are in canonical form and the comparison neither fails, allocates nor runs Python
+        // code. Names exist only where the thread is attached to the interpreter.
+        self.hash == other.hash
+            && unsafe { ffi::PyUnicode_Compare(self.text.as_ptr(), other.text.as_ptr()) == 0 }
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Passes the hash through that Python has computed: it is a keyed hash already.
+#[derive(Default)]
+pub(crate) struct PythonHash(u64);
+
+impl Hasher for PythonHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        unreachable!("a name hashes as one number, not as {} bytes", bytes.len());
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// The hasher of every table of names.
+pub(crate) type NameHasher = BuildHasherDefault<PythonHash>;

@@ -1,0 +1,80 @@
+//! The context manager behind `create_view()`: a view between entry and exit.
+
+use parking_lot::Mutex;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::buffer::DictionaryChangeBuffer;
+use crate::shared::SharedStore;
+
+/// Makes a view when it is entered and removes it when it is left. One use only.
+#[pyclass(frozen, weakref, module = "change_buffers")]
+pub(crate) struct ViewContext {
+    stage: Mutex<Stage>,
+}
+
+enum Stage {
+    Ready(Py<SharedStore>),
+    Entered(Py<DictionaryChangeBuffer>),
+    Used,
+}
+
+impl ViewContext {
+    pub(crate) fn new(shared: Py<SharedStore>) -> Self {
+        Self { stage: Mutex::new(Stage::Ready(shared)) }
+    }
+
+    fn take(&self) -> Stage {
+        std::mem::replace(&mut *self.stage.lock(), Stage::Used)
+    }
+}
+
+#[pymethods]
+impl ViewContext {
+    /// Make the view.
+    ///
+    /// Raises:
+    ///     RuntimeError: The context has been entered before.
+    fn __enter__(&self, py: Python<'_>) -> PyResult<Py<DictionaryChangeBuffer>> {
+        match self.take() {
+            Stage::Ready(shared) => {
+                let view = DictionaryChangeBuffer::follow(py, &shared)?;
+                let left = std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
+                drop(left);
+                Ok(view)
+            }
+            used => {
+                let left = std::mem::replace(&mut *self.stage.lock(), used);
+                drop(left);
+                Err(PyRuntimeError::new_err(
+                    "a create_view() context can be entered once; call create_view() again",
+                ))
+            }
+        }
+    }
+
+    /// Remove the view, whatever happened.
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> bool {
+        if let Stage::Entered(view) = self.take() {
+            let view = view.get();
+            view.store().freeze_view(view.view());
+        }
+        false
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(stage) = self.stage.try_lock() else { return Ok(()) };
+        match &*stage {
+            Stage::Ready(shared) => visit.call(shared),
+            Stage::Entered(view) => visit.call(view),
+            Stage::Used => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        drop(self.take());
+    }
+}

@@ -1,0 +1,61 @@
+//! From a key to the slot its entry is in, in a container that somebody else owns.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use crate::batch::Key;
+
+#[derive(Debug, Default)]
+pub(crate) struct Index<S> {
+    slots: HashTable<usize>,
+    hasher: S,
+}
+
+impl<S: BuildHasher> Index<S> {
+    pub(crate) fn find<'a, K: Key + 'a>(
+        &self,
+        key: &K,
+        key_at: impl Fn(usize) -> &'a K,
+    ) -> Option<usize> {
+        let hash = self.hasher.hash_one(key);
+        self.slots.find(hash, |&slot| key_at(slot) == key).copied()
+    }
+
+    /// Makes room, so that as many insertions cannot fail half-way.
+    pub(crate) fn reserve<'a, K: Key + 'a>(
+        &mut self,
+        additional: usize,
+        key_at: impl Fn(usize) -> &'a K,
+    ) {
+        self.slots.reserve(additional, |&slot| self.hasher.hash_one(key_at(slot)));
+    }
+
+    /// Adds a key that [`find`](Self::find) does not know. Compares no keys.
+    pub(crate) fn insert_new<'a, K: Key + 'a>(
+        &mut self,
+        key: &K,
+        slot: usize,
+        key_at: impl Fn(usize) -> &'a K,
+    ) {
+        let hash = self.hasher.hash_one(key);
+        self.slots.insert_unique(hash, slot, |&slot| self.hasher.hash_one(key_at(slot)));
+    }
+
+    /// Forgets the key in this slot. Compares no keys.
+    pub(crate) fn remove<K: Key>(&mut self, key: &K, slot: usize) {
+        let hash = self.hasher.hash_one(key);
+        if let Ok(found) = self.slots.find_entry(hash, |&other| other == slot) {
+            found.remove();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Gives memory back; only for an empty index.
+    pub(crate) fn shrink_to(&mut self, capacity: usize) {
+        self.slots.shrink_to(capacity, |_| 0);
+    }
+}

@@ -1,0 +1,229 @@
+//! What one view holds for itself alone: its own updates, and what it still owed when it was detached.
+//!
+//! Most buffers see one update, then one flush. Such a change is kept as it came and handed back as it
+//! came; only when a second one arrives are they merged, key by key.
+
+use std::hash::BuildHasher;
+
+use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
+use crate::index::Index;
+use crate::journal::Seen;
+
+/// How many keys' worth of memory a drained buffer keeps for the next change.
+const KEPT_CAPACITY: usize = 64;
+
+#[derive(Debug)]
+struct Held<K, V> {
+    mark: Mark<K, V>,
+    version: u64,
+}
+
+/// Changes gathered for one view; of each key the last.
+#[derive(Debug)]
+pub(crate) struct Pending<K, V, W, S> {
+    /// The only change so far and its version. Nothing is in `held` as long as it is here.
+    first: Option<(Batch<K, V, W>, u64)>,
+    index: Index<S>,
+    held: Vec<Held<K, V>>,
+}
+
+impl<K, V, W, S: Default> Default for Pending<K, V, W, S> {
+    fn default() -> Self {
+        Self { first: None, index: Index::default(), held: Vec::new() }
+    }
+}
+
+impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.held.is_empty()
+    }
+
+    /// Merges the batch of `change` into what is held. `version` must be newer than all before.
+    ///
+    /// Either all of it or, should comparing keys panic, nothing. What is displaced takes the place of
+    /// the batch.
+    pub(crate) fn push(&mut self, change: &mut Displaced<K, V, W>, version: u64) {
+        if self.is_empty() && !change.batch.is_empty() {
+            self.first = Some((std::mem::take(&mut change.batch), version));
+            return;
+        }
+        change.whole = self.spread();
+        let marks = &mut change.batch.marks;
+        let found: Vec<_> = marks.iter().map(|mark| self.place_of(&mark.key)).collect();
+        self.reserve(marks.len());
+        // From here on nothing can fail.
+        for (mark, place) in marks.iter_mut().zip(found) {
+            if let Some(place) = place {
+                self.held[place].version = version;
+                std::mem::swap(&mut self.held[place].mark.fate, &mut mark.fate);
+            } else {
+                let fate = std::mem::replace(&mut mark.fate, Fate::Removed);
+                self.hold(Mark { key: mark.key.clone(), fate }, version);
+            }
+        }
+    }
+
+    /// Takes over what a journal still owes the view, given from the newest mark back.
+    ///
+    /// Where both name a key, the newer one counts.
+    pub(crate) fn absorb<'a>(
+        &mut self,
+        unseen: impl Iterator<Item = Seen<'a, K, V>>,
+        displaced: &mut Displaced<K, V, W>,
+    ) where
+        K: 'a,
+        V: Clone + 'a,
+    {
+        displaced.whole = self.spread();
+        let taken: Vec<_> = unseen
+            .map(|seen| (self.place_of(&seen.mark.key), seen))
+            .filter(|(place, seen)| place.is_none_or(|at| self.held[at].version < seen.version))
+            .map(|(place, seen)| (place, seen.mark.clone(), seen.version))
+            .collect();
+        self.reserve(taken.len());
+        // From here on nothing can fail.
+        for (place, mut mark, version) in taken.into_iter().rev() {
+            if let Some(place) = place {
+                self.held[place].version = version;
+                std::mem::swap(&mut self.held[place].mark, &mut mark);
+                displaced.marks.push(mark);
+            } else {
+                self.hold(mark, version);
+            }
+        }
+    }
+
+    /// Hands everything out and forgets it.
+    pub(crate) fn take(&mut self) -> (Marks<K, V>, Option<W>) {
+        if let Some((Batch { marks, whole }, _)) = self.first.take() {
+            return (marks, whole);
+        }
+        self.index.clear();
+        let marks = self.held.drain(..).map(|held| held.mark).collect();
+        self.index.shrink_to(KEPT_CAPACITY);
+        self.held.shrink_to(KEPT_CAPACITY);
+        (marks, None)
+    }
+
+    /// What is held, the oldest key first.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = &Mark<K, V>> {
+        let first = self.first.iter().flat_map(|(batch, _)| batch.marks.iter());
+        first.chain(self.held.iter().map(|held| &held.mark))
+    }
+
+    /// The finished form of the first change, as long as it is the only one.
+    pub(crate) fn whole(&self) -> Option<&W> {
+        self.first.as_ref()?.0.whole.as_ref()
+    }
+
+    /// Files the marks of the first change by key. Hands out what is of no use any more.
+    fn spread(&mut self) -> Option<W> {
+        let (Batch { marks, whole }, version) = self.first.take()?;
+        self.reserve(marks.len());
+        for mark in marks {
+            self.hold(mark, version);
+        }
+        whole
+    }
+
+    fn place_of(&self, key: &K) -> Option<usize> {
+        self.index.find(key, |place| &self.held[place].mark.key)
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        self.held.reserve(additional);
+        self.index.reserve(additional, |place| &self.held[place].mark.key);
+    }
+
+    /// Adds a mark for a key that is not held. Compares no keys.
+    fn hold(&mut self, mark: Mark<K, V>, version: u64) {
+        let place = self.held.len();
+        self.held.push(Held { mark, version });
+        let held = &self.held;
+        self.index.insert_new(&held[place].mark.key, place, |place| &held[place].mark.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::RandomState;
+
+    use super::*;
+
+    type Subject = Pending<&'static str, i32, &'static str, RandomState>;
+
+    fn batch(
+        updates: &[(&'static str, i32)],
+        removals: &[&'static str],
+    ) -> Batch<&'static str, i32, &'static str> {
+        Batch::new(updates.iter().copied(), removals.iter().copied())
+    }
+
+    fn push<K: Key, V, W>(
+        pending: &mut Pending<K, V, W, RandomState>,
+        batch: Batch<K, V, W>,
+        version: u64,
+    ) -> Displaced<K, V, W> {
+        let mut change = Displaced::by(batch);
+        pending.push(&mut change, version);
+        change
+    }
+
+    fn taken(pending: &mut Subject) -> Vec<(&'static str, Fate<i32>)> {
+        pending.take().0.into_iter().map(|mark| (mark.key, mark.fate)).collect()
+    }
+
+    #[test]
+    fn a_single_change_comes_back_whole() {
+        let mut pending = Subject::default();
+        let _ = push(&mut pending, batch(&[("a", 1)], &[]).with_whole("as given"), 1);
+        assert_eq!(pending.whole(), Some(&"as given"));
+        assert_eq!(pending.take().1, Some("as given"));
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_second_change_is_merged_and_displaces_what_stood_for_the_first_alone() {
+        let mut pending = Subject::default();
+        let _ = push(&mut pending, batch(&[("a", 1), ("b", 1)], &[]).with_whole("as given"), 1);
+        let displaced = push(&mut pending, batch(&[("b", 2)], &["a", "c"]), 2);
+        assert_eq!(displaced.whole, Some("as given"));
+        assert_eq!(
+            taken(&mut pending),
+            [("a", Fate::Removed), ("b", Fate::Set(2)), ("c", Fate::Removed)]
+        );
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn an_empty_change_is_nothing_pending() {
+        let mut pending = Subject::default();
+        let _ = push(&mut pending, batch(&[], &[]).with_whole("empty"), 1);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn what_is_absorbed_counts_only_where_it_is_newer() {
+        let mut pending = Subject::default();
+        let _ = push(&mut pending, batch(&[("old", 1), ("new", 9)], &[]), 5);
+        let marks = [("other", 4), ("new", 4), ("old", 7)]
+            .map(|(key, version)| (Mark { key, fate: Fate::Set(2) }, version));
+        let unseen = marks.iter().map(|(mark, version)| Seen { mark, version: *version, born: 0 });
+        pending.absorb(unseen, &mut Displaced::default());
+        assert_eq!(
+            taken(&mut pending),
+            [("old", Fate::Set(2)), ("new", Fate::Set(9)), ("other", Fate::Set(2))]
+        );
+    }
+
+    #[test]
+    fn a_drained_buffer_gives_its_memory_back() {
+        let mut pending: Pending<usize, (), (), RandomState> = Pending::default();
+        for version in 0..2 {
+            let _ = push(&mut pending, Batch::new((0..10_000).map(|key| (key, ())), []), version);
+        }
+        assert_eq!(pending.take().0.len(), 10_000);
+        assert!(pending.held.capacity() < 1000);
+    }
+}

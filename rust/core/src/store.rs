@@ -1,0 +1,439 @@
+//! One journal, its views, and the lock around them.
+//!
+//! # Lock order
+//!
+//! The data mutex is taken through [`Store::lock`] alone, and nothing else is locked under it: a
+//! [`Sleeper`] is woken when the data mutex is free again. See the crate documentation for what may
+//! run while it is held.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use crossbeam_queue::SegQueue;
+use parking_lot::{Mutex, MutexGuard};
+use slab::Slab;
+
+use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
+use crate::journal::{CursorId, Journal, Seen};
+use crate::pending::Pending;
+use crate::sleep::Sleeper;
+
+/// Names a view of one store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewId(usize);
+
+/// The store or the view takes no more updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frozen;
+
+/// How a view is at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// It takes no more updates.
+    pub frozen: bool,
+    /// A flush would give something.
+    pub pending: bool,
+}
+
+/// What became of some keys of the content since a cursor read last.
+#[derive(Debug)]
+pub struct Reading<K, V> {
+    /// The keys with their values, from the newest back; without a value the key is gone.
+    pub keys: Vec<Read<K, V>>,
+    /// Keys born from now on have at least this number.
+    pub births: u64,
+}
+
+/// One key of a [`Reading`].
+#[derive(Debug)]
+pub struct Read<K, V> {
+    /// The key.
+    pub key: K,
+    /// Its value, if it is part of the content.
+    pub value: Option<V>,
+    /// Orders keys by when they were last added to the content.
+    pub born: u64,
+}
+
+/// What a view had to say.
+#[derive(Debug)]
+pub enum Flush<K, V, W> {
+    /// This is what was pending.
+    Change(Harvest<K, V, W>),
+    /// Nothing is pending, something may come.
+    Nothing,
+    /// Nothing is pending and nothing will be: the view is frozen.
+    Drained,
+}
+
+/// Everything that was pending for one view.
+#[derive(Debug)]
+pub struct Harvest<K, V, W> {
+    /// Each key once.
+    pub marks: Marks<K, V>,
+    /// The finished form of the only update this consists of, if that update came with one.
+    pub whole: Option<W>,
+}
+
+/// What a sleeping thread is to be woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WakeFor {
+    /// Anything pending, or the view frozen.
+    Change,
+    /// Nothing pending and nothing to come.
+    End,
+}
+
+#[derive(Debug)]
+struct View<K, V, W, S> {
+    /// Where it is in the journal; none when it is not fed from there.
+    cursor: Option<CursorId>,
+    pending: Pending<K, V, W, S>,
+    frozen: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    view: ViewId,
+    sleeper: Arc<Sleeper>,
+}
+
+#[derive(Debug)]
+struct Data<K, V, W, S> {
+    journal: Journal<K, V, S>,
+    views: Slab<View<K, V, W, S>>,
+    frozen: bool,
+    waiting_for_change: Vec<Waiting>,
+    waiting_for_end: Vec<Waiting>,
+}
+
+/// A shared dictionary and the views that follow it. Every method is one atomic step.
+///
+/// What an operation displaces is dropped at its end, with the mutex released.
+#[derive(Debug)]
+pub struct Store<K, V, W, S> {
+    data: Mutex<Data<K, V, W, S>>,
+    /// Views whose owner is gone but found the mutex taken.
+    departed: SegQueue<ViewId>,
+}
+
+impl<K: Key, V: Clone, W, S: BuildHasher + Default> Default for Store<K, V, W, S> {
+    fn default() -> Self {
+        let data = Data {
+            journal: Journal::default(),
+            views: Slab::new(),
+            frozen: false,
+            waiting_for_change: Vec::new(),
+            waiting_for_end: Vec::new(),
+        };
+        Self { data: Mutex::new(data), departed: SegQueue::new() }
+    }
+}
+
+impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
+    /// The only way to the data.
+    fn lock(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
+        if !self.departed.is_empty() {
+            self.bury_departed();
+        }
+        self.data.lock()
+    }
+
+    /// Applies a change to the content and so to every view.
+    pub fn update(&self, batch: Batch<K, V, W>) -> Result<(), Frozen> {
+        let mut change = Displaced::by(batch);
+        let mut data = self.lock();
+        if data.frozen {
+            return Err(Frozen);
+        }
+        if change.batch.is_empty() {
+            return Ok(());
+        }
+        data.journal.apply(&mut change.batch, &mut change.marks);
+        let woken = std::mem::take(&mut data.waiting_for_change);
+        drop(data);
+        wake(woken);
+        Ok(())
+    }
+
+    /// Merges a change into one view alone, in order with the shared ones.
+    pub fn update_view(&self, view: ViewId, batch: Batch<K, V, W>) -> Result<(), Frozen> {
+        let mut change = Displaced::by(batch);
+        let mut data = self.lock();
+        if data.is_frozen(view) {
+            return Err(Frozen);
+        }
+        if change.batch.is_empty() {
+            return Ok(());
+        }
+        let version = data.journal.next_version();
+        data.views[view.0].pending.push(&mut change, version);
+        let woken = take_of(view, &mut data.waiting_for_change);
+        drop(data);
+        wake(woken);
+        Ok(())
+    }
+
+    /// Takes everything that is pending for a view.
+    pub fn flush(&self, view: ViewId) -> Flush<K, V, W> {
+        let mut displaced = Displaced::default();
+        let mut data = self.lock();
+        let Some((marks, whole)) = data.harvest(view, &mut displaced) else {
+            return if data.is_frozen(view) { Flush::Drained } else { Flush::Nothing };
+        };
+        // Whoever paces itself on a frozen view need not wait for what another thread took.
+        let woken =
+            if data.is_frozen(view) { take_of(view, &mut data.waiting_for_end) } else { Vec::new() };
+        drop(data);
+        wake(woken);
+        Flush::Change(Harvest { marks, whole })
+    }
+
+    /// Registers a sleeper if the view has nothing to offer that it would be woken for.
+    ///
+    /// Looking and registering are one step, so no wake-up is lost in between. A sleeper that was not
+    /// woken is to be taken back with [`forget`](Self::forget).
+    pub fn wait(&self, view: ViewId, wake_for: WakeFor) -> Option<Arc<Sleeper>> {
+        let mut data = self.lock();
+        let pending = data.is_pending(view);
+        let frozen = data.is_frozen(view);
+        let list = match wake_for {
+            WakeFor::Change if !pending && !frozen => &mut data.waiting_for_change,
+            WakeFor::End if pending || !frozen => &mut data.waiting_for_end,
+            _ => return None,
+        };
+        let sleeper = Arc::new(Sleeper::default());
+        list.push(Waiting { view, sleeper: Arc::clone(&sleeper) });
+        Some(sleeper)
+    }
+
+    /// Takes a sleeper back that gave up.
+    pub fn forget(&self, sleeper: &Arc<Sleeper>) {
+        let mut data = self.lock();
+        let is_other = |waiting: &Waiting| !Arc::ptr_eq(&waiting.sleeper, sleeper);
+        data.waiting_for_change.retain(is_other);
+        data.waiting_for_end.retain(is_other);
+    }
+
+    /// Clones everything that is pending for a view and leaves it pending.
+    pub fn peek(&self, view: ViewId) -> Harvest<K, V, W>
+    where
+        W: Clone,
+    {
+        let mut displaced = Displaced::default();
+        let mut data = self.lock();
+        data.settle(view, &mut displaced);
+        let pending = &data.views[view.0].pending;
+        let (marks, whole) = (pending.marks().cloned().collect(), pending.whole().cloned());
+        Harvest { marks, whole }
+    }
+
+    /// A new view of the content, which it has yet to see.
+    pub fn open_view(&self) -> ViewId {
+        let mut data = self.lock();
+        let cursor = data.journal.open_cursor();
+        data.add_view(Some(cursor))
+    }
+
+    /// A new view that is fed by nothing but its own updates.
+    pub fn open_buffer(&self) -> ViewId {
+        self.lock().add_view(None)
+    }
+
+    /// How the view is right now.
+    pub fn status(&self, view: ViewId) -> Status {
+        let data = self.lock();
+        Status { frozen: data.is_frozen(view), pending: data.is_pending(view) }
+    }
+
+    /// Whether the store takes no more updates.
+    pub fn is_frozen(&self) -> bool {
+        self.lock().frozen
+    }
+
+    /// No more updates for this view. It keeps what was pending and is not fed any more.
+    pub fn freeze_view(&self, view: ViewId) {
+        let mut displaced = Displaced::default();
+        let mut data = self.lock();
+        data.settle(view, &mut displaced);
+        let Data { journal, views, .. } = &mut *data;
+        let View { cursor, frozen, .. } = &mut views[view.0];
+        *frozen = true;
+        if let Some(cursor) = cursor.take() {
+            journal.close_cursor(cursor, &mut displaced.marks);
+        }
+        let mut woken = take_of(view, &mut data.waiting_for_change);
+        woken.append(&mut take_of(view, &mut data.waiting_for_end));
+        drop(data);
+        wake(woken);
+    }
+
+    /// No more updates for the content and all views. What is pending stays pending.
+    pub fn freeze(&self) {
+        let mut data = self.lock();
+        data.frozen = true;
+        let mut woken = std::mem::take(&mut data.waiting_for_change);
+        woken.append(&mut data.waiting_for_end);
+        drop(data);
+        wake(woken);
+    }
+
+    /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.
+    ///
+    /// What the view held is dropped at once or, if the mutex is taken, by the next operation.
+    pub fn leave(&self, view: ViewId) {
+        let mut displaced = Displaced::default();
+        let closed = self.data.try_lock().map(|mut data| data.close_view(view, &mut displaced));
+        if closed.is_none() {
+            self.departed.push(view);
+        }
+    }
+
+    /// A cursor for [`read`](Self::read): it follows the content without being a view.
+    pub fn open_cursor(&self) -> CursorId {
+        self.lock().journal.open_cursor()
+    }
+
+    /// Ends a cursor.
+    pub fn close_cursor(&self, cursor: CursorId) {
+        let mut displaced = Displaced::<K, V, W>::default();
+        self.lock().journal.close_cursor(cursor, &mut displaced.marks);
+    }
+
+    /// What became of the content since the cursor read last.
+    pub fn read(&self, cursor: CursorId) -> Reading<K, V> {
+        let mut displaced = Displaced::<K, V, W>::default();
+        let mut data = self.lock();
+        let journal = &mut data.journal;
+        let keys = journal
+            .unseen(cursor)
+            .map(|Seen { mark: Mark { key, fate }, born, .. }| {
+                let value = if let Fate::Set(value) = fate { Some(value.clone()) } else { None };
+                Read { key: key.clone(), value, born }
+            })
+            .collect();
+        journal.advance(cursor, &mut displaced.marks);
+        Reading { keys, births: journal.births() }
+    }
+
+    /// Whether anything became of the content since the cursor read last.
+    pub fn is_behind(&self, cursor: CursorId) -> bool {
+        self.lock().journal.is_behind(cursor)
+    }
+
+    /// Shows every value of the content, unless the mutex is taken. Never blocks.
+    pub fn try_each_value<E>(&self, mut show: impl FnMut(&V) -> Result<(), E>) -> Result<(), E> {
+        let Some(data) = self.data.try_lock() else { return Ok(()) };
+        data.journal.values().try_for_each(&mut show)
+    }
+
+    /// Shows everything a view holds for itself alone, unless the mutex is taken. Never blocks.
+    pub fn try_each_pending<E>(
+        &self,
+        view: ViewId,
+        mut show: impl FnMut(&V) -> Result<(), E>,
+        show_whole: impl FnMut(&W) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(data) = self.data.try_lock() else { return Ok(()) };
+        let pending = &data.views[view.0].pending;
+        pending.whole().map_or(Ok(()), show_whole)?;
+        pending.marks().filter_map(|mark| mark.fate.value()).try_for_each(&mut show)
+    }
+
+    /// Forgets the content, as if it had never been.
+    pub fn clear(&self) {
+        let cleared = self.lock().journal.clear();
+        drop(cleared);
+    }
+
+    /// Forgets what a view holds for itself alone.
+    pub fn clear_view(&self, view: ViewId) {
+        let cleared = self.lock().views[view.0].pending.take();
+        drop(cleared);
+    }
+
+    fn bury_departed(&self) {
+        while let Some(view) = self.departed.pop() {
+            let mut displaced = Displaced::<K, V, W>::default();
+            let closed = self.data.lock().close_view(view, &mut displaced);
+            drop((closed, displaced));
+        }
+    }
+}
+
+impl<K: Key, V: Clone, W, S: BuildHasher + Default> Data<K, V, W, S> {
+    fn add_view(&mut self, cursor: Option<CursorId>) -> ViewId {
+        ViewId(self.views.insert(View { cursor, pending: Pending::default(), frozen: false }))
+    }
+
+    fn close_view(
+        &mut self,
+        view: ViewId,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> View<K, V, W, S> {
+        let view = self.views.remove(view.0);
+        if let Some(cursor) = view.cursor {
+            self.journal.close_cursor(cursor, &mut displaced.marks);
+        }
+        view
+    }
+
+    fn is_frozen(&self, view: ViewId) -> bool {
+        self.frozen || self.views[view.0].frozen
+    }
+
+    fn is_pending(&self, view: ViewId) -> bool {
+        let View { cursor, pending, .. } = &self.views[view.0];
+        !pending.is_empty() || cursor.is_some_and(|cursor| self.journal.is_behind(cursor))
+    }
+
+    fn harvest(
+        &mut self,
+        view: ViewId,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> Option<(Marks<K, V>, Option<W>)> {
+        let Self { journal, views, .. } = self;
+        let View { cursor, pending, .. } = &mut views[view.0];
+        match cursor.filter(|&cursor| journal.is_behind(cursor)) {
+            Some(cursor) if pending.is_empty() => {
+                let mut marks: Marks<K, V> =
+                    journal.unseen(cursor).map(|seen| seen.mark.clone()).collect();
+                marks.reverse();
+                journal.advance(cursor, &mut displaced.marks);
+                Some((marks, None))
+            }
+            Some(_) => {
+                self.settle(view, displaced);
+                Some(self.views[view.0].pending.take())
+            }
+            None => (!pending.is_empty()).then(|| pending.take()),
+        }
+    }
+
+    /// Moves what the journal owes a view to what the view holds itself.
+    fn settle(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) {
+        let Self { journal, views, .. } = self;
+        let View { cursor, pending, .. } = &mut views[view.0];
+        if let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) {
+            pending.absorb(journal.unseen(cursor), displaced);
+            journal.advance(cursor, &mut displaced.marks);
+        }
+    }
+}
+
+fn take_of(view: ViewId, list: &mut Vec<Waiting>) -> Vec<Waiting> {
+    if list.is_empty() {
+        return Vec::new();
+    }
+    list.extract_if(.., |waiting| waiting.view == view).collect()
+}
+
+/// Call it after unlocking.
+fn wake(woken: Vec<Waiting>) {
+    for waiting in woken {
+        waiting.sleeper.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests;
