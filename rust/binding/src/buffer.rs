@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::change::DictionaryChange;
-use crate::shared::{PyStore, SharedStore, change};
+use crate::shared::{PyStore, StoreRef, change};
 use crate::subscription::Subscription;
 use crate::args::{self, Interval};
 use crate::{ObjectFrozenError, waiting};
@@ -20,19 +20,19 @@ use crate::{ObjectFrozenError, waiting};
 /// Any number of threads may call any method at any time.
 #[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
 pub(crate) struct DictionaryChangeBuffer {
-    shared: Py<SharedStore>,
+    store: StoreRef,
     view: ViewId,
 }
 
 impl DictionaryChangeBuffer {
     /// A view that follows the content of a store.
-    pub(crate) fn follow(py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Py<Self>> {
-        let view = shared.get().0.open_view();
-        Py::new(py, Self { shared: shared.clone_ref(py), view })
+    pub(crate) fn follow(py: Python<'_>, store: StoreRef) -> PyResult<Py<Self>> {
+        let view = store.open_view();
+        Py::new(py, Self { store, view })
     }
 
     pub(crate) fn store(&self) -> &PyStore {
-        &self.shared.get().0
+        &self.store
     }
 
     pub(crate) fn view(&self) -> ViewId {
@@ -42,7 +42,7 @@ impl DictionaryChangeBuffer {
 
 impl Drop for DictionaryChangeBuffer {
     fn drop(&mut self) {
-        self.store().leave(self.view);
+        self.store.leave(self.view);
     }
 }
 
@@ -64,9 +64,9 @@ impl DictionaryChangeBuffer {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let shared = SharedStore::create(py)?;
-        let view = shared.get().0.open_buffer();
-        Ok(Self { shared, view })
+        let store = StoreRef::create(py)?;
+        let view = store.open_buffer();
+        Ok(Self { store, view })
     }
 
     #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
@@ -94,12 +94,12 @@ impl DictionaryChangeBuffer {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let status = self.store().status(self.view);
+        let status = self.store.status(self.view);
         if status.frozen {
             return Err(frozen());
         }
         let batch = args::batch(updates, removals, !status.pending)?;
-        self.store().update_view(self.view, batch).map_err(|Frozen| frozen())
+        self.store.update_view(self.view, batch).map_err(|Frozen| frozen())
     }
 
     /// Wait until something is pending, then return it and forget it.
@@ -115,14 +115,14 @@ impl DictionaryChangeBuffer {
     ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is pending.
     fn flush_changed_blocking(&self, py: Python<'_>) -> PyResult<DictionaryChange> {
         loop {
-            match self.store().flush(self.view) {
+            match self.store.flush(self.view) {
                 Flush::Change(harvest) => return change(py, harvest),
                 Flush::Drained => return Err(drained()),
                 Flush::Nothing => {}
             }
-            if let Some(sleeper) = self.store().wait(self.view, WakeFor::Change) {
+            if let Some(sleeper) = self.store.wait(self.view, WakeFor::Change) {
                 let slept = waiting::sleep(py, &sleeper, None);
-                slept.inspect_err(|_| self.store().forget(&sleeper))?;
+                slept.inspect_err(|_| self.store.forget(&sleeper))?;
             }
         }
     }
@@ -132,7 +132,7 @@ impl DictionaryChangeBuffer {
     /// What is pending can be flushed once more. A view is detached from its multi-view by this.
     /// Freezing twice is no error.
     fn freeze(&self) {
-        self.store().freeze_view(self.view);
+        self.store.freeze_view(self.view);
     }
 
     /// Iterate over flushes, paced.
@@ -159,7 +159,7 @@ impl DictionaryChangeBuffer {
     /// A snapshot of the updates that a flush would give now. Private.
     #[getter]
     fn _pending_changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let harvest = self.store().peek(self.view);
+        let harvest = self.store.peek(self.view);
         if let Some(whole) = harvest.whole {
             return whole.bind(py).copy();
         }
@@ -175,17 +175,18 @@ impl DictionaryChangeBuffer {
     /// A snapshot of the removals that a flush would give now. Private.
     #[getter]
     fn _pending_removals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
-        let marks = self.store().peek(self.view).marks;
+        let marks = self.store.peek(self.view).marks;
         let removed = marks.iter().filter(|mark| !mark.fate.is_live());
         PySet::new(py, removed.map(|mark| mark.key.text(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.shared)?;
-        self.shared.get().visit_view(self.view, &visit)
+        self.store.visit_first(&visit, |store| {
+            store.try_each_pending(self.view, |value| visit.call(value), |dict| visit.call(dict))
+        })
     }
 
     fn __clear__(&self) {
-        self.store().clear_view(self.view);
+        self.store.clear_view(self.view);
     }
 }

@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PySet, PyTuple, PyType};
+use pyo3::types::{PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
 
 use crate::args;
 
@@ -28,30 +28,37 @@ pub(crate) struct DictionaryChange {
     parts: Mutex<Parts>,
 }
 
-/// What users may have assigned is not checked, as in any Python object.
+/// What users may have assigned is not checked, as in any Python object. A part is absent once it was
+/// deleted; and when CPython 3.11 collects before a new instance is initialised, its memory all zero.
 #[derive(Clone)]
 struct Parts {
-    updates: Py<PyAny>,
-    removals: Py<PyAny>,
+    updates: Option<Py<PyAny>>,
+    removals: Option<Py<PyAny>>,
 }
 
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
     pub(crate) fn owning(updates: Bound<'_, PyDict>, removals: Bound<'_, PySet>) -> Self {
         let parts = Parts {
-            updates: updates.into_any().unbind(),
-            removals: removals.into_any().unbind(),
+            updates: Some(updates.into_any().unbind()),
+            removals: Some(removals.into_any().unbind()),
         };
         Self { parts: Mutex::new(parts) }
     }
 
-    fn parts(&self) -> Parts {
-        self.parts.lock().clone()
+    /// Both parts; an error if one was deleted.
+    fn parts(&self) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        Ok((self.updates()?, self.removals()?))
     }
 
-    fn replace(&self, change: impl FnOnce(&mut Parts) -> Py<PyAny>) {
-        let replaced = change(&mut self.parts.lock());
-        // Dropped here, with the lock released: a destructor may look at this change.
+    fn assign(&self, updates: Bound<'_, PyAny>, removals: Bound<'_, PyAny>) {
+        let parts = Parts { updates: Some(updates.unbind()), removals: Some(removals.unbind()) };
+        self.replace(parts);
+    }
+
+    fn replace(&self, parts: Parts) {
+        let replaced = std::mem::replace(&mut *self.parts.lock(), parts);
+        // With the lock released: a destructor may look at this change.
         drop(replaced);
     }
 }
@@ -78,31 +85,46 @@ impl DictionaryChange {
     ) -> PyResult<()> {
         let updates = updates.map_or_else(|| Ok(PyDict::new(py)), args::updates_dict)?;
         let removals = removals.map_or_else(|| PySet::empty(py), args::removals_set)?;
-        self.set_updates(updates.into_any().unbind());
-        self.set_removals(removals.into_any().unbind());
+        self.assign(updates.into_any(), removals.into_any());
         Ok(())
     }
 
     /// The keys that changed, with their new values: a `dict`.
     #[getter]
-    fn updates(&self) -> Py<PyAny> {
-        self.parts().updates
+    fn updates(&self) -> PyResult<Py<PyAny>> {
+        let updates = self.parts.lock().updates.clone();
+        updates.ok_or_else(|| PyAttributeError::new_err("updates"))
     }
 
     #[setter]
     fn set_updates(&self, value: Py<PyAny>) {
-        self.replace(|parts| std::mem::replace(&mut parts.updates, value));
+        let replaced = self.parts.lock().updates.replace(value);
+        drop(replaced);
+    }
+
+    #[deleter]
+    fn delete_updates(&self) {
+        let deleted = self.parts.lock().updates.take();
+        drop(deleted);
     }
 
     /// The keys that were removed: a `set`.
     #[getter]
-    fn removals(&self) -> Py<PyAny> {
-        self.parts().removals
+    fn removals(&self) -> PyResult<Py<PyAny>> {
+        let removals = self.parts.lock().removals.clone();
+        removals.ok_or_else(|| PyAttributeError::new_err("removals"))
     }
 
     #[setter]
     fn set_removals(&self, value: Py<PyAny>) {
-        self.replace(|parts| std::mem::replace(&mut parts.removals, value));
+        let replaced = self.parts.lock().removals.replace(value);
+        drop(replaced);
+    }
+
+    #[deleter]
+    fn delete_removals(&self) {
+        let deleted = self.parts.lock().removals.take();
+        drop(deleted);
     }
 
     /// Make a change from a dictionary that may lack `"updates"` or `"removals"` or hold `None` there.
@@ -128,7 +150,7 @@ impl DictionaryChange {
 
     /// Give the change as a plain dictionary: `{"updates": <the dict itself>, "removals": [<list>]}`.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Parts { updates, removals } = self.parts();
+        let (updates, removals) = self.parts()?;
         let dict = PyDict::new(py);
         dict.set_item(intern!(py, "updates"), updates)?;
         let removals = py.get_type::<PyList>().call1((removals,))?;
@@ -154,23 +176,22 @@ impl DictionaryChange {
             })
         };
         let (other_updates, other_removals) = (part("updates")?, part("removals")?);
-        let Parts { updates, removals } = self.parts();
+        let (updates, removals) = self.parts()?;
         let updates = py.get_type::<PyDict>().call1((updates,))?;
         updates.call_method1(intern!(py, "update"), (other_updates,))?;
         let removals = py.get_type::<PySet>().call1((removals,))?;
         removals.call_method1(intern!(py, "update"), (other_removals,))?;
-        self.set_updates(updates.unbind());
-        self.set_removals(removals.unbind());
+        self.assign(updates, removals);
         Ok(())
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let Parts { updates, removals } = self.parts();
+        let (updates, removals) = self.parts()?;
         PyTuple::new(py, [updates, removals])?.try_iter()
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let Parts { updates, removals } = slf.get().parts();
+        let (updates, removals) = slf.get().parts()?;
         let name = slf.get_type().name()?;
         let (updates, removals) = (updates.bind(slf.py()).repr()?, removals.bind(slf.py()).repr()?);
         Ok(format!(
@@ -192,15 +213,13 @@ impl DictionaryChange {
     fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let slots = PyDict::new(py);
-        for name in py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?.try_iter()? {
-            let name = name?.cast_into::<pyo3::types::PyString>()?;
+        let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
+        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?) {
+            let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {
                 slots.set_item(name, value)?;
             }
         }
-        let Parts { updates, removals } = slf.get().parts();
-        slots.set_item(intern!(py, "updates"), updates)?;
-        slots.set_item(intern!(py, "removals"), removals)?;
         let attributes = slf.getattr("__dict__")?;
         (attributes, slots).into_pyobject(py)
     }
@@ -208,12 +227,11 @@ impl DictionaryChange {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // A holder elsewhere keeps the parts alive anyway.
         let Some(parts) = self.parts.try_lock() else { return Ok(()) };
-        visit.call(&parts.updates)?;
-        visit.call(&parts.removals)
+        parts.updates.as_ref().map_or(Ok(()), |updates| visit.call(updates))?;
+        parts.removals.as_ref().map_or(Ok(()), |removals| visit.call(removals))
     }
 
-    fn __clear__(&self, py: Python<'_>) {
-        self.set_updates(py.None());
-        self.set_removals(py.None());
+    fn __clear__(&self) {
+        self.replace(Parts { updates: None, removals: None });
     }
 }

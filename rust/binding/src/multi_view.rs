@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::args::{self, Interval};
 use crate::buffer::{DictionaryChangeBuffer, frozen};
 use crate::content::ContentCopy;
-use crate::shared::{PyStore, SharedStore};
+use crate::shared::StoreRef;
 use crate::subscription::Subscription;
 use crate::view_context::ViewContext;
 
@@ -19,14 +19,8 @@ use crate::view_context::ViewContext;
 /// any time; the operations on one multi-view are linearizable.
 #[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
 pub(crate) struct DictionaryChangeMultiView {
-    shared: Py<SharedStore>,
+    store: StoreRef,
     content: ContentCopy,
-}
-
-impl DictionaryChangeMultiView {
-    fn store(&self) -> &PyStore {
-        &self.shared.get().0
-    }
 }
 
 #[pymethods]
@@ -39,7 +33,7 @@ impl DictionaryChangeMultiView {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Ok(Self { shared: SharedStore::create(py)?, content: ContentCopy::default() })
+        Ok(Self { store: StoreRef::create(py)?, content: ContentCopy::default() })
     }
 
     #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
@@ -66,12 +60,12 @@ impl DictionaryChangeMultiView {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        if self.store().is_frozen() {
+        if self.store.is_frozen() {
             return Err(frozen());
         }
         let batch = args::batch(updates, removals, false)?;
-        self.store().update(batch).map_err(|Frozen| frozen())?;
-        self.content.keep_level(py, self.store());
+        self.store.update(batch).map_err(|Frozen| frozen())?;
+        self.content.keep_level(py, &self.store);
         Ok(())
     }
 
@@ -80,8 +74,8 @@ impl DictionaryChangeMultiView {
     /// The view's first flush is the content at the moment of entry, merged with what came since;
     /// nothing is pending if that is empty. It is removed however the body ends. One use per call.
     /// Making a view takes the same time whatever the size of the content.
-    fn create_view(&self, py: Python<'_>) -> ViewContext {
-        ViewContext::new(self.shared.clone_ref(py))
+    fn create_view(&self) -> ViewContext {
+        ViewContext::new(self.store.clone())
     }
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
@@ -121,17 +115,16 @@ impl DictionaryChangeMultiView {
     #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
     fn subscribe_changes(
         &self,
-        py: Python<'_>,
         interval: Interval,
     ) -> Subscription {
-        Subscription::to_content(self.shared.clone_ref(py), interval)
+        Subscription::to_content(self.store.clone(), interval)
     }
 
     /// Take no more updates, freeze every view and wake every thread that waits.
     ///
     /// A view made later gives the final content once. Freezing twice is no error.
     fn freeze(&self) {
-        self.store().freeze();
+        self.store.freeze();
     }
 
     /// Copy the shared dictionary.
@@ -139,15 +132,14 @@ impl DictionaryChangeMultiView {
     /// Returns:
     ///     A new `dict`, shallow, in the order a plain one would have after the same operations.
     fn copy_content<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.content.copy(py, self.store())
+        self.content.copy(py, &self.store)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.shared)?;
-        self.content.visit(&visit)
+        self.store.visit_first(&visit, |_| self.content.visit(&visit))
     }
 
     fn __clear__(&self) {
-        self.content.clear(self.store());
+        self.content.clear(&self.store);
     }
 }

@@ -1,7 +1,9 @@
 //! The Python object that owns a store.
 
+use std::ops::Deref;
+
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Harvest, Store, ViewId};
+use change_buffers_core::store::{Harvest, Store};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
@@ -21,19 +23,6 @@ pub(crate) type PyHarvest = Harvest<Name, Value, Py<PyDict>>;
 #[pyclass(frozen, module = "change_buffers._core")]
 pub(crate) struct SharedStore(pub(crate) PyStore);
 
-impl SharedStore {
-    pub(crate) fn create(py: Python<'_>) -> PyResult<Py<Self>> {
-        Py::new(py, Self(PyStore::default()))
-    }
-
-    pub(crate) fn visit_view(
-        &self,
-        view: ViewId,
-        visit: &PyVisit<'_>,
-    ) -> Result<(), PyTraverseError> {
-        self.0.try_each_pending(view, |value| visit.call(value), |whole| visit.call(whole))
-    }
-}
 
 #[pymethods]
 impl SharedStore {
@@ -43,6 +32,39 @@ impl SharedStore {
 
     fn __clear__(&self) {
         self.0.clear();
+    }
+}
+
+/// A class instance's reference to its store.
+///
+/// It may be met by the garbage collector before it is there: CPython 3.11 allocates the `__dict__` of
+/// a new instance, and so may collect, while the rest of the instance is still zeroed memory. That
+/// makes this reference, for which zero means none, what `__traverse__` has to look at first.
+#[derive(Clone)]
+pub(crate) struct StoreRef(Option<Py<SharedStore>>);
+
+impl StoreRef {
+    pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
+        Py::new(py, SharedStore(PyStore::default())).map(|shared| Self(Some(shared)))
+    }
+
+    /// Visits the reference, then what else `visit_rest` has, if there is anything yet.
+    pub(crate) fn visit_first(
+        &self,
+        visit: &PyVisit<'_>,
+        visit_rest: impl FnOnce(&PyStore) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        let Some(shared) = &self.0 else { return Ok(()) };
+        visit.call(shared)?;
+        visit_rest(&shared.get().0)
+    }
+}
+
+impl Deref for StoreRef {
+    type Target = PyStore;
+
+    fn deref(&self) -> &PyStore {
+        &self.0.as_ref().expect("an initialised instance has a store").get().0
     }
 }
 

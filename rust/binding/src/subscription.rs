@@ -13,7 +13,7 @@ use pyo3::types::PyTuple;
 
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
-use crate::shared::{SharedStore, change};
+use crate::shared::{StoreRef, change};
 use crate::args::Interval;
 use crate::waiting;
 
@@ -41,14 +41,14 @@ struct State {
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(Py<SharedStore>),
+    Content(StoreRef),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
 
 impl Subscription {
-    pub(crate) fn to_content(shared: Py<SharedStore>, interval: Interval) -> Self {
-        Self::new(Source::Content(shared), interval)
+    pub(crate) fn to_content(store: StoreRef, interval: Interval) -> Self {
+        Self::new(Source::Content(store), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -63,12 +63,12 @@ impl Subscription {
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let shared = match source {
+        let store = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(shared) => shared,
+            Source::Content(store) => store,
         };
-        let buffer = DictionaryChangeBuffer::follow(py, &shared)?;
+        let buffer = DictionaryChangeBuffer::follow(py, store)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -191,7 +191,7 @@ impl Subscription {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
         match &state.source {
-            Source::Content(shared) => visit.call(shared),
+            Source::Content(store) => store.visit_first(&visit, |_| Ok(())),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::buffer::DictionaryChangeBuffer;
-use crate::shared::SharedStore;
+use crate::shared::StoreRef;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
 #[pyclass(frozen, weakref, module = "change_buffers")]
@@ -16,14 +16,14 @@ pub(crate) struct ViewContext {
 }
 
 enum Stage {
-    Ready(Py<SharedStore>),
+    Ready(StoreRef),
     Entered(Py<DictionaryChangeBuffer>),
     Used,
 }
 
 impl ViewContext {
-    pub(crate) fn new(shared: Py<SharedStore>) -> Self {
-        Self { stage: Mutex::new(Stage::Ready(shared)) }
+    pub(crate) fn new(store: StoreRef) -> Self {
+        Self { stage: Mutex::new(Stage::Ready(store)) }
     }
 
     fn take(&self) -> Stage {
@@ -39,8 +39,8 @@ impl ViewContext {
     ///     RuntimeError: The context has been entered before.
     fn __enter__(&self, py: Python<'_>) -> PyResult<Py<DictionaryChangeBuffer>> {
         match self.take() {
-            Stage::Ready(shared) => {
-                let view = DictionaryChangeBuffer::follow(py, &shared)?;
+            Stage::Ready(store) => {
+                let view = DictionaryChangeBuffer::follow(py, store)?;
                 let left = std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
                 drop(left);
                 Ok(view)
@@ -68,7 +68,7 @@ impl ViewContext {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(stage) = self.stage.try_lock() else { return Ok(()) };
         match &*stage {
-            Stage::Ready(shared) => visit.call(shared),
+            Stage::Ready(store) => store.visit_first(&visit, |_| Ok(())),
             Stage::Entered(view) => visit.call(view),
             Stage::Used => Ok(()),
         }
