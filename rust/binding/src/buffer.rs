@@ -6,10 +6,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
+use crate::args::{self, Interval};
 use crate::change::DictionaryChange;
 use crate::shared::{PyStore, StoreRef, change};
 use crate::subscription::Subscription;
-use crate::args::{self, Interval};
 use crate::{ObjectFrozenError, waiting};
 
 /// Gathers changes until they are flushed; of each key only the last change is kept.
@@ -149,10 +149,7 @@ impl DictionaryChangeBuffer {
     ///     ValueError: `interval` is negative or NaN.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
-    fn subscribe_changes(
-        slf: Bound<'_, Self>,
-        interval: Interval,
-    ) -> Subscription {
+    fn subscribe_changes(slf: Bound<'_, Self>, interval: Interval) -> Subscription {
         Subscription::to_buffer(slf.unbind(), interval)
     }
 

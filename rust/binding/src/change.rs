@@ -214,7 +214,8 @@ impl DictionaryChange {
         let py = slf.py();
         let slots = PyDict::new(py);
         let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?) {
+        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?)
+        {
             let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {
                 slots.set_item(name, value)?;

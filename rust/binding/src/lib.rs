@@ -8,6 +8,9 @@
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
 
+#![allow(clippy::doc_markdown, reason = "docstrings are written for Python's readers")]
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
+
 use pyo3::prelude::*;
 
 mod args;

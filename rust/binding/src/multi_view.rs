@@ -113,10 +113,7 @@ impl DictionaryChangeMultiView {
     ///     ValueError: `interval` is negative or NaN.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
-    fn subscribe_changes(
-        &self,
-        interval: Interval,
-    ) -> Subscription {
+    fn subscribe_changes(&self, interval: Interval) -> Subscription {
         Subscription::to_content(self.store.clone(), interval)
     }
 

@@ -23,7 +23,6 @@ pub(crate) type PyHarvest = Harvest<Name, Value, Py<PyDict>>;
 #[pyclass(frozen, module = "change_buffers._core")]
 pub(crate) struct SharedStore(pub(crate) PyStore);
 
-
 #[pymethods]
 impl SharedStore {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

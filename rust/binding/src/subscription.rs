@@ -11,10 +11,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
 use crate::shared::{StoreRef, change};
-use crate::args::Interval;
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.

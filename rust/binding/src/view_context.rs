@@ -41,7 +41,8 @@ impl ViewContext {
         match self.take() {
             Stage::Ready(store) => {
                 let view = DictionaryChangeBuffer::follow(py, store)?;
-                let left = std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
+                let left =
+                    std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
                 drop(left);
                 Ok(view)
             }

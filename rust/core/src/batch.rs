@@ -80,10 +80,8 @@ impl<K: Key, V, W> Batch<K, V, W> {
         updates: impl IntoIterator<Item = (K, V)>,
         removals: impl IntoIterator<Item = K>,
     ) -> Self {
-        let mut marks: Marks<K, V> = updates
-            .into_iter()
-            .map(|(key, value)| Mark { key, fate: Fate::Set(value) })
-            .collect();
+        let mut marks: Marks<K, V> =
+            updates.into_iter().map(|(key, value)| Mark { key, fate: Fate::Set(value) }).collect();
         let mut removals = removals.into_iter().peekable();
         if removals.peek().is_some() {
             add_removals(&mut marks, removals);
@@ -157,7 +155,10 @@ impl<K, V, W> Default for Displaced<K, V, W> {
 mod tests {
     use super::*;
 
-    fn batch(updates: &[(&'static str, i32)], removals: &[&'static str]) -> Vec<(&'static str, Fate<i32>)> {
+    fn batch(
+        updates: &[(&'static str, i32)],
+        removals: &[&'static str],
+    ) -> Vec<(&'static str, Fate<i32>)> {
         Batch::<_, _>::new(updates.iter().copied(), removals.iter().copied())
             .marks
             .into_iter()

@@ -6,16 +6,19 @@
 //! [`Sleeper`] is woken when the data mutex is free again. See the crate documentation for what may
 //! run while it is held.
 
+mod data;
+mod waiters;
+
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crossbeam_queue::SegQueue;
 use parking_lot::{Mutex, MutexGuard};
-use slab::Slab;
 
+use self::data::{Data, View};
+use self::waiters::Woken;
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
-use crate::journal::{CursorId, Journal, Seen};
-use crate::pending::Pending;
+use crate::journal::{CursorId, Seen};
 use crate::sleep::Sleeper;
 
 /// Names a view of one store.
@@ -84,29 +87,6 @@ pub enum WakeFor {
     End,
 }
 
-#[derive(Debug)]
-struct View<K, V, W, S> {
-    /// Where it is in the journal; none when it is not fed from there.
-    cursor: Option<CursorId>,
-    pending: Pending<K, V, W, S>,
-    frozen: bool,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    view: ViewId,
-    sleeper: Arc<Sleeper>,
-}
-
-#[derive(Debug)]
-struct Data<K, V, W, S> {
-    journal: Journal<K, V, S>,
-    views: Slab<View<K, V, W, S>>,
-    frozen: bool,
-    waiting_for_change: Vec<Waiting>,
-    waiting_for_end: Vec<Waiting>,
-}
-
 /// A shared dictionary and the views that follow it. Every method is one atomic step.
 ///
 /// What an operation displaces is dropped at its end, with the mutex released.
@@ -119,14 +99,7 @@ pub struct Store<K, V, W, S> {
 
 impl<K: Key, V: Clone, W, S: BuildHasher + Default> Default for Store<K, V, W, S> {
     fn default() -> Self {
-        let data = Data {
-            journal: Journal::default(),
-            views: Slab::new(),
-            frozen: false,
-            waiting_for_change: Vec::new(),
-            waiting_for_end: Vec::new(),
-        };
-        Self { data: Mutex::new(data), departed: SegQueue::new() }
+        Self { data: Mutex::default(), departed: SegQueue::new() }
     }
 }
 
@@ -150,9 +123,9 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
             return Ok(());
         }
         data.journal.apply(&mut change.batch, &mut change.marks);
-        let woken = std::mem::take(&mut data.waiting_for_change);
+        let woken = data.waiting_for_change.take_all();
         drop(data);
-        wake(woken);
+        woken.wake();
         Ok(())
     }
 
@@ -168,9 +141,9 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
         }
         let version = data.journal.next_version();
         data.views[view.0].pending.push(&mut change, version);
-        let woken = take_of(view, &mut data.waiting_for_change);
+        let woken = data.waiting_for_change.take_of(view);
         drop(data);
-        wake(woken);
+        woken.wake();
         Ok(())
     }
 
@@ -182,10 +155,9 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
             return if data.is_frozen(view) { Flush::Drained } else { Flush::Nothing };
         };
         // Whoever paces itself on a frozen view need not wait for what another thread took.
-        let woken =
-            if data.is_frozen(view) { take_of(view, &mut data.waiting_for_end) } else { Vec::new() };
+        let woken = data.is_frozen(view).then(|| data.waiting_for_end.take_of(view));
         drop(data);
-        wake(woken);
+        woken.into_iter().for_each(Woken::wake);
         Flush::Change(Harvest { marks, whole })
     }
 
@@ -202,17 +174,14 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
             WakeFor::End if pending || !frozen => &mut data.waiting_for_end,
             _ => return None,
         };
-        let sleeper = Arc::new(Sleeper::default());
-        list.push(Waiting { view, sleeper: Arc::clone(&sleeper) });
-        Some(sleeper)
+        Some(list.add(view))
     }
 
     /// Takes a sleeper back that gave up.
     pub fn forget(&self, sleeper: &Arc<Sleeper>) {
         let mut data = self.lock();
-        let is_other = |waiting: &Waiting| !Arc::ptr_eq(&waiting.sleeper, sleeper);
-        data.waiting_for_change.retain(is_other);
-        data.waiting_for_end.retain(is_other);
+        data.waiting_for_change.forget(sleeper);
+        data.waiting_for_end.forget(sleeper);
     }
 
     /// Clones everything that is pending for a view and leaves it pending.
@@ -262,20 +231,18 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
         if let Some(cursor) = cursor.take() {
             journal.close_cursor(cursor, &mut displaced.marks);
         }
-        let mut woken = take_of(view, &mut data.waiting_for_change);
-        woken.append(&mut take_of(view, &mut data.waiting_for_end));
+        let woken = [data.waiting_for_change.take_of(view), data.waiting_for_end.take_of(view)];
         drop(data);
-        wake(woken);
+        woken.into_iter().for_each(Woken::wake);
     }
 
     /// No more updates for the content and all views. What is pending stays pending.
     pub fn freeze(&self) {
         let mut data = self.lock();
         data.frozen = true;
-        let mut woken = std::mem::take(&mut data.waiting_for_change);
-        woken.append(&mut data.waiting_for_end);
+        let woken = [data.waiting_for_change.take_all(), data.waiting_for_end.take_all()];
         drop(data);
-        wake(woken);
+        woken.into_iter().for_each(Woken::wake);
     }
 
     /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.
@@ -358,80 +325,6 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
             let closed = self.data.lock().close_view(view, &mut displaced);
             drop((closed, displaced));
         }
-    }
-}
-
-impl<K: Key, V: Clone, W, S: BuildHasher + Default> Data<K, V, W, S> {
-    fn add_view(&mut self, cursor: Option<CursorId>) -> ViewId {
-        ViewId(self.views.insert(View { cursor, pending: Pending::default(), frozen: false }))
-    }
-
-    fn close_view(
-        &mut self,
-        view: ViewId,
-        displaced: &mut Displaced<K, V, W>,
-    ) -> View<K, V, W, S> {
-        let view = self.views.remove(view.0);
-        if let Some(cursor) = view.cursor {
-            self.journal.close_cursor(cursor, &mut displaced.marks);
-        }
-        view
-    }
-
-    fn is_frozen(&self, view: ViewId) -> bool {
-        self.frozen || self.views[view.0].frozen
-    }
-
-    fn is_pending(&self, view: ViewId) -> bool {
-        let View { cursor, pending, .. } = &self.views[view.0];
-        !pending.is_empty() || cursor.is_some_and(|cursor| self.journal.is_behind(cursor))
-    }
-
-    fn harvest(
-        &mut self,
-        view: ViewId,
-        displaced: &mut Displaced<K, V, W>,
-    ) -> Option<(Marks<K, V>, Option<W>)> {
-        let Self { journal, views, .. } = self;
-        let View { cursor, pending, .. } = &mut views[view.0];
-        match cursor.filter(|&cursor| journal.is_behind(cursor)) {
-            Some(cursor) if pending.is_empty() => {
-                let mut marks: Marks<K, V> =
-                    journal.unseen(cursor).map(|seen| seen.mark.clone()).collect();
-                marks.reverse();
-                journal.advance(cursor, &mut displaced.marks);
-                Some((marks, None))
-            }
-            Some(_) => {
-                self.settle(view, displaced);
-                Some(self.views[view.0].pending.take())
-            }
-            None => (!pending.is_empty()).then(|| pending.take()),
-        }
-    }
-
-    /// Moves what the journal owes a view to what the view holds itself.
-    fn settle(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) {
-        let Self { journal, views, .. } = self;
-        let View { cursor, pending, .. } = &mut views[view.0];
-        if let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) {
-            pending.absorb(journal.unseen(cursor), displaced);
-            journal.advance(cursor, &mut displaced.marks);
-        }
-    }
-}
-
-fn take_of(view: ViewId, list: &mut Vec<Waiting>) -> Vec<Waiting> {
-    if list.is_empty() {
-        return Vec::new();
-    }
-    list.extract_if(.., |waiting| waiting.view == view).collect()
-}
-
-/// Call it after unlocking.
-fn wake(woken: Vec<Waiting>) {
-    for waiting in woken {
-        waiting.sleeper.wake();
     }
 }
 

@@ -1,0 +1,268 @@
+use std::collections::hash_map::RandomState;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::*;
+use crate::testing::{Fragile, panic_at};
+
+type Subject = Journal<&'static str, i32, RandomState>;
+
+fn apply<K: Key, V>(
+    journal: &mut Journal<K, V, RandomState>,
+    updates: impl IntoIterator<Item = (K, V)>,
+    removals: impl IntoIterator<Item = K>,
+) -> Vec<Mark<K, V>> {
+    let mut freed = Vec::new();
+    journal.apply::<()>(&mut Batch::new(updates, removals), &mut freed);
+    freed
+}
+
+fn read(journal: &mut Subject, cursor: CursorId) -> Vec<(&'static str, Fate<i32>)> {
+    let mut unseen: Vec<_> =
+        journal.unseen(cursor).map(|seen| (seen.mark.key, seen.mark.fate.clone())).collect();
+    assert_eq!(journal.is_behind(cursor), !unseen.is_empty());
+    journal.advance(cursor, &mut Vec::new());
+    assert!(!journal.is_behind(cursor));
+    unseen.sort_by_key(|(key, _)| *key);
+    unseen
+}
+
+#[test]
+fn a_new_cursor_owes_the_content_and_no_earlier_removal() {
+    let mut journal = Subject::default();
+    let early = journal.open_cursor();
+    apply(&mut journal, [("a", 1), ("b", 1)], []);
+    apply(&mut journal, [("c", 2)], ["a"]);
+    let late = journal.open_cursor();
+    assert_eq!(read(&mut journal, late), [("b", Fate::Set(1)), ("c", Fate::Set(2))]);
+    assert_eq!(
+        read(&mut journal, early),
+        [("a", Fate::Removed), ("b", Fate::Set(1)), ("c", Fate::Set(2))]
+    );
+}
+
+#[test]
+fn each_key_is_read_once_with_its_last_fate() {
+    let mut journal = Subject::default();
+    let cursor = journal.open_cursor();
+    for value in 0..5 {
+        apply(&mut journal, [("a", value), ("b", value)], ["b"]);
+    }
+    assert_eq!(read(&mut journal, cursor), [("a", Fate::Set(4)), ("b", Fate::SetAndRemoved(4))]);
+    assert_eq!(read(&mut journal, cursor), []);
+}
+
+#[test]
+fn the_newest_entry_comes_first() {
+    let mut journal = Subject::default();
+    let cursor = journal.open_cursor();
+    for key in ["a", "b", "c", "a"] {
+        apply(&mut journal, [(key, 0)], []);
+    }
+    let keys: Vec<_> = journal.unseen(cursor).map(|seen| seen.mark.key).collect();
+    assert_eq!(keys, ["a", "c", "b"]);
+}
+
+#[test]
+fn births_give_the_order_of_a_plain_dictionary() {
+    let mut journal = Subject::default();
+    let cursor = journal.open_cursor();
+    apply(&mut journal, [("a", 0), ("b", 0), ("c", 0)], []);
+    apply(&mut journal, [("a", 1)], ["b"]);
+    apply(&mut journal, [("b", 1)], []);
+    let mut keys: Vec<_> = journal.unseen(cursor).map(|seen| (seen.born, seen.mark.key)).collect();
+    keys.sort_unstable();
+    assert_eq!(keys.iter().map(|(_, key)| *key).collect::<String>(), "acb");
+    assert_eq!(journal.births(), 4);
+}
+
+#[test]
+fn a_tombstone_is_freed_when_every_cursor_has_passed_it_and_not_before() {
+    let mut journal = Subject::default();
+    let (slow, fast) = (journal.open_cursor(), journal.open_cursor());
+    apply(&mut journal, [("a", 1)], []);
+    apply(&mut journal, [], ["a", "never seen"]);
+    assert_eq!((journal.len(), journal.tombstones()), (0, 2));
+    let mut freed = Vec::new();
+    journal.advance(fast, &mut freed);
+    assert!(freed.is_empty());
+    journal.advance(slow, &mut freed);
+    assert_eq!((freed.len(), journal.tombstones()), (2, 0));
+}
+
+#[test]
+fn a_closed_cursor_keeps_no_tombstone() {
+    let mut journal = Subject::default();
+    let cursor = journal.open_cursor();
+    apply(&mut journal, [("a", 1)], ["a"]);
+    let mut freed = Vec::new();
+    journal.close_cursor(cursor, &mut freed);
+    assert_eq!(freed, [Mark { key: "a", fate: Fate::SetAndRemoved(1) }]);
+    assert_eq!((journal.tombstones(), journal.cursors()), (0, 0));
+}
+
+#[test]
+fn a_removal_without_a_cursor_leaves_no_trace() {
+    let mut journal = Subject::default();
+    apply(&mut journal, [("a", 1)], []);
+    let freed = apply(&mut journal, [("b", 2)], ["a", "b", "c"]);
+    assert_eq!(freed.len(), 1);
+    assert!(journal.is_empty());
+    assert_eq!((journal.tombstones(), journal.entries.len()), (0, 0));
+}
+
+#[test]
+fn replaced_values_are_handed_out() {
+    let mut journal = Subject::default();
+    apply(&mut journal, [("a", 1)], []);
+    let mut batch = Batch::<_, _>::new([("a", 2)], []);
+    journal.apply(&mut batch, &mut Vec::new());
+    assert_eq!(batch.marks[0].fate, Fate::Set(1));
+}
+
+#[test]
+fn a_panic_in_comparing_keys_changes_nothing() {
+    let keys = || (0..4).map(|number| (Fragile(number), 1));
+    let mut journal = Journal::<Fragile, i32, RandomState>::default();
+    let cursor = journal.open_cursor();
+    apply(&mut journal, keys(), []);
+    let mut survived = 0;
+    loop {
+        let update = || {
+            catch_unwind(AssertUnwindSafe(|| {
+                apply(&mut journal, keys().map(|(key, _)| (key, 2)), [Fragile(0), Fragile(9)])
+            }))
+        };
+        let (_, injected) = panic_at(survived, update);
+        if !injected {
+            break;
+        }
+        survived += 1;
+        assert_eq!(journal.version(), 1);
+        let values: Vec<_> = journal.unseen(cursor).map(|seen| seen.mark.fate.clone()).collect();
+        assert_eq!(values, [Fate::Set(1), Fate::Set(1), Fate::Set(1), Fate::Set(1)]);
+    }
+    assert!(survived >= 4, "only {survived} comparisons were seen");
+}
+
+/// What a view is in the plainest words: a private copy of everything pending.
+mod against_a_naive_model {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Update(BTreeMap<u8, i32>, BTreeSet<u8>),
+        Open,
+        Read(usize),
+        Close(usize),
+    }
+
+    #[derive(Default)]
+    struct Follower {
+        updates: BTreeMap<u8, i32>,
+        removals: BTreeSet<u8>,
+    }
+
+    impl Follower {
+        fn update(&mut self, updates: &BTreeMap<u8, i32>, removals: &BTreeSet<u8>) {
+            for key in removals {
+                self.updates.remove(key);
+            }
+            for (key, value) in updates {
+                self.removals.remove(key);
+                self.updates.insert(*key, *value);
+            }
+            self.removals.extend(removals);
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = 0..12_u8;
+        let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..4);
+        let removals = prop::collection::btree_set(key, 0..3);
+        prop_oneof![
+            6 => (updates, removals).prop_map(|(updates, removals)| Step::Update(updates, removals)),
+            1 => Just(Step::Open),
+            3 => any::<prop::sample::Index>().prop_map(|index| Step::Read(index.index(1000))),
+            1 => any::<prop::sample::Index>().prop_map(|index| Step::Close(index.index(1000))),
+        ]
+    }
+
+    fn check(steps: Vec<Step>) {
+        let mut journal = Journal::<u8, i32, RandomState>::default();
+        // Of a plain dictionary, kept as a list, for its order.
+        let mut content: Vec<(u8, i32)> = Vec::new();
+        let mut followers: Vec<(CursorId, Follower)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Update(updates, removals) => {
+                    apply(&mut journal, updates.clone(), removals.clone());
+                    for (key, value) in &updates {
+                        match content.iter_mut().find(|(known, _)| known == key) {
+                            Some(item) => item.1 = *value,
+                            None => content.push((*key, *value)),
+                        }
+                    }
+                    content.retain(|(key, _)| !removals.contains(key));
+                    for (_, follower) in &mut followers {
+                        follower.update(&updates, &removals);
+                    }
+                }
+                Step::Open => {
+                    let mut follower = Follower::default();
+                    follower.update(&content.iter().copied().collect(), &BTreeSet::new());
+                    followers.push((journal.open_cursor(), follower));
+                }
+                Step::Read(_) | Step::Close(_) if followers.is_empty() => {}
+                Step::Read(index) => {
+                    let index = index % followers.len();
+                    let (cursor, follower) = &mut followers[index];
+                    let expected = std::mem::take(follower);
+                    let (mut updates, mut removals) = (BTreeMap::new(), BTreeSet::new());
+                    for seen in journal.unseen(*cursor) {
+                        let Mark { key, fate } = seen.mark;
+                        if let Some(value) = fate.value() {
+                            assert_eq!(updates.insert(*key, *value), None, "a key came twice");
+                        }
+                        if !fate.is_live() {
+                            removals.insert(*key);
+                        }
+                    }
+                    assert_eq!((updates, removals), (expected.updates, expected.removals));
+                    journal.advance(*cursor, &mut Vec::new());
+                }
+                Step::Close(index) => {
+                    let (cursor, _) = followers.remove(index % followers.len());
+                    journal.close_cursor(cursor, &mut Vec::new());
+                }
+            }
+            let owed: BTreeSet<u8> =
+                followers.iter().flat_map(|(_, follower)| &follower.removals).copied().collect();
+            let mut in_order: Vec<_> = journal
+                .live
+                .backwards(&journal.entries)
+                .map(|entry| (entry.born, entry.mark.key, *entry.mark.fate.value().expect("live")))
+                .collect();
+            in_order.sort_unstable();
+            let in_order: Vec<_> =
+                in_order.into_iter().map(|(_, key, value)| (key, value)).collect();
+            assert_eq!(in_order, content);
+            assert_eq!(journal.len(), content.len());
+            assert_eq!(journal.tombstones(), owed.len(), "tombstones are exactly what is owed");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_cursor_reads_what_a_private_copy_would_hold(
+            steps in prop::collection::vec(step(), 1..60)
+        ) {
+            check(steps);
+        }
+    }
+}

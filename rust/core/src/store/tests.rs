@@ -1,0 +1,253 @@
+use std::collections::hash_map::RandomState;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::testing::{Fragile, panic_at};
+
+type Subject<V = i32> = Store<&'static str, V, (), RandomState>;
+
+fn set<V>(key: &'static str, value: V) -> Batch<&'static str, V> {
+    Batch::new([(key, value)], [])
+}
+
+fn remove<V>(key: &'static str) -> Batch<&'static str, V> {
+    Batch::new([], [key])
+}
+
+fn flushed<V: Clone>(store: &Subject<V>, view: ViewId) -> Vec<(&'static str, Fate<V>)> {
+    match store.flush(view) {
+        Flush::Change(harvest) => {
+            harvest.marks.into_iter().map(|mark| (mark.key, mark.fate)).collect()
+        }
+        Flush::Nothing => panic!("nothing is pending"),
+        Flush::Drained => panic!("drained"),
+    }
+}
+
+#[test]
+fn a_view_gets_its_own_updates_in_order_with_the_shared_ones() {
+    let store = Subject::default();
+    let view = store.open_view();
+    store.update(set("a", 1)).expect("not frozen");
+    store.update_view(view, set("a", 2)).expect("not frozen");
+    store.update_view(view, set("b", 2)).expect("not frozen");
+    store.update(set("b", 3)).expect("not frozen");
+    store.update(set("c", 4)).expect("not frozen");
+    let mut change = flushed(&store, view);
+    change.sort_by_key(|(key, _)| *key);
+    assert_eq!(change, [("a", Fate::Set(2)), ("b", Fate::Set(3)), ("c", Fate::Set(4))]);
+    assert!(matches!(store.flush(view), Flush::Nothing));
+}
+
+#[test]
+fn a_change_is_handed_out_oldest_first() {
+    let store = Subject::default();
+    let view = store.open_view();
+    for key in ["a", "b", "c", "a"] {
+        store.update(set(key, 0)).expect("not frozen");
+    }
+    let keys: String = flushed(&store, view).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, "bca");
+}
+
+#[test]
+fn a_frozen_view_keeps_what_it_had_and_gets_no_more() {
+    let store = Subject::default();
+    let (frozen, other) = (store.open_view(), store.open_view());
+    store.update(set("a", 1)).expect("not frozen");
+    store.freeze_view(frozen);
+    store.update(set("a", 2)).expect("not frozen");
+    assert_eq!(store.update_view(frozen, set("b", 1)), Err(Frozen));
+    assert_eq!(flushed(&store, frozen), [("a", Fate::Set(1))]);
+    assert!(matches!(store.flush(frozen), Flush::Drained));
+    assert_eq!(flushed(&store, other), [("a", Fate::Set(2))]);
+}
+
+#[test]
+fn a_frozen_store_gives_its_content_once_to_a_new_view() {
+    let store = Subject::default();
+    store.update(set("a", 1)).expect("not frozen");
+    store.freeze();
+    assert_eq!(store.update(set("a", 2)), Err(Frozen));
+    let view = store.open_view();
+    assert_eq!(flushed(&store, view), [("a", Fate::Set(1))]);
+    assert!(matches!(store.flush(view), Flush::Drained));
+}
+
+#[test]
+fn peeking_leaves_everything_pending() {
+    let store = Subject::default();
+    let view = store.open_view();
+    store.update(set("a", 1)).expect("not frozen");
+    assert_eq!(store.peek(view).marks.len(), 1);
+    store.update(set("a", 2)).expect("not frozen");
+    assert_eq!(store.peek(view).marks[0].fate, Fate::Set(2));
+    assert_eq!(flushed(&store, view), [("a", Fate::Set(2))]);
+}
+
+#[test]
+fn a_cursor_reads_what_became_of_the_content() {
+    let store = Subject::default();
+    let cursor = store.open_cursor();
+    store.update(Batch::new([("a", 1), ("b", 1)], ["b"])).expect("not frozen");
+    let keys: Vec<_> =
+        store.read(cursor).keys.into_iter().map(|read| (read.key, read.value)).collect();
+    assert_eq!(keys, [("a", Some(1)), ("b", None)]);
+    assert!(!store.is_behind(cursor));
+    store.close_cursor(cursor);
+}
+
+/// A value that looks at the store it is in while it is dropped.
+#[derive(Clone)]
+struct Nosy(#[expect(dead_code, reason = "it is there to be dropped")] Arc<NosyCore>);
+
+struct NosyCore(Weak<Subject<Nosy>>, ViewId);
+
+impl Drop for NosyCore {
+    fn drop(&mut self) {
+        let Some(store) = self.0.upgrade() else { return };
+        assert!(store.data.try_lock().is_some(), "dropped under the lock");
+        let _ = store.status(self.1);
+    }
+}
+
+#[test]
+fn no_operation_drops_a_value_under_the_lock() {
+    let store = Arc::new(Subject::<Nosy>::default());
+    let view = store.open_view();
+    let nosy = || Nosy(Arc::new(NosyCore(Arc::downgrade(&store), view)));
+    store.update(set("replaced", nosy())).expect("not frozen");
+    store.update(set("replaced", nosy())).expect("not frozen");
+    store.update_view(view, set("replaced", nosy())).expect("not frozen");
+    store.update_view(view, set("own", nosy())).expect("not frozen");
+    store.update_view(view, set("own", nosy())).expect("not frozen");
+    store.update(Batch::new([("own", nosy())], ["own"])).expect("not frozen");
+    store.update(remove("replaced")).expect("not frozen");
+    drop(store.flush(view));
+    store.update(set("kept", nosy())).expect("not frozen");
+    let dropped = store.open_view();
+    store.update_view(dropped, set("own", nosy())).expect("not frozen");
+    store.leave(dropped);
+    store.freeze_view(view);
+    let _ = store.update_view(view, set("refused", nosy()));
+    store.clear_view(view);
+    store.clear();
+    store.freeze();
+    let _ = store.update(set("refused", nosy()));
+    assert_eq!(Arc::weak_count(&store), 0, "every value is gone");
+}
+
+#[test]
+fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() {
+    let store = Store::<Fragile, i32, (), RandomState>::default();
+    let (view, buffer) = (store.open_view(), store.open_buffer());
+    let keys = |value| Batch::new((0..3).map(|key| (Fragile(key), value)), []);
+    let known =
+        |view| store.peek(view).marks.iter().map(|mark| mark.fate.clone()).collect::<Vec<_>>();
+    store.update(keys(1)).expect("not frozen");
+    store.update_view(view, keys(2)).expect("not frozen");
+    store.update_view(buffer, keys(2)).expect("not frozen");
+    store.update(keys(3)).expect("not frozen");
+    let mut survived = 0;
+    loop {
+        let steps: [&dyn Fn(); 4] = [
+            &|| store.update(keys(4)).expect("not frozen"),
+            &|| store.update_view(buffer, keys(4)).expect("not frozen"),
+            &|| drop(store.flush(view)),
+            &|| store.freeze_view(view),
+        ];
+        let all_ran = steps
+            .iter()
+            .all(|step| !panic_at(survived, || catch_unwind(AssertUnwindSafe(step)).is_err()).0);
+        if all_ran {
+            break;
+        }
+        survived += 1;
+    }
+    assert!(survived >= 3, "only {survived} comparisons were seen");
+    assert_eq!(known(buffer), [Fate::Set(4), Fate::Set(4), Fate::Set(4)]);
+    assert!(store.data.try_lock().is_some(), "the mutex is free");
+}
+
+#[test]
+fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation() {
+    let store = Subject::default();
+    let view = store.open_view();
+    store.update(remove("owed")).expect("not frozen");
+    {
+        let data = store.data.lock();
+        store.leave(view);
+        assert_eq!(data.journal.tombstones(), 1);
+    }
+    store.update(set("a", 1)).expect("not frozen");
+    let data = store.data.lock();
+    assert_eq!((data.views.len(), data.journal.cursors(), data.journal.tombstones()), (0, 0, 0));
+}
+
+#[test]
+fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
+    let store = Subject::default();
+    let (view, other) = (store.open_view(), store.open_view());
+    let is_woken = |sleeper: &Sleeper| sleeper.sleep(Some(Instant::now()));
+    let for_change = store.wait(view, WakeFor::Change).expect("nothing is pending");
+    let for_end = store.wait(view, WakeFor::End).expect("not frozen");
+    store.update(Batch::new([], [])).expect("not frozen");
+    store.update_view(other, set("a", 1)).expect("not frozen");
+    assert!(!is_woken(&for_change) && !is_woken(&for_end));
+    store.update(set("a", 1)).expect("not frozen");
+    assert!(is_woken(&for_change) && !is_woken(&for_end));
+    assert!(store.wait(view, WakeFor::Change).is_none(), "something is pending");
+    store.freeze();
+    assert!(is_woken(&for_end));
+    let for_end = store.wait(view, WakeFor::End).expect("not drained");
+    drop(store.flush(view));
+    assert!(is_woken(&for_end), "another thread took what was left");
+    assert!(store.wait(view, WakeFor::End).is_none(), "drained");
+}
+
+#[test]
+fn a_sleeper_that_gave_up_is_forgotten() {
+    let store = Subject::<i32>::default();
+    let view = store.open_view();
+    let sleeper = store.wait(view, WakeFor::Change).expect("nothing is pending");
+    store.forget(&sleeper);
+    assert_eq!(Arc::strong_count(&sleeper), 1);
+}
+
+#[test]
+fn no_wake_up_is_lost_between_threads() {
+    const CHANGES: usize = 100_000;
+    let store = Store::<usize, usize, (), RandomState>::default();
+    let view = store.open_view();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for value in 0..CHANGES {
+                store.update(Batch::new([(value % 7, value)], [])).expect("not frozen");
+            }
+            store.freeze();
+        });
+        let mut last = [0; 7];
+        loop {
+            match store.flush(view) {
+                Flush::Change(harvest) => {
+                    for Mark { key, fate } in harvest.marks {
+                        let value = *fate.value().expect("nothing was removed");
+                        assert!(value >= last[key], "an older value came later");
+                        last[key] = value;
+                    }
+                }
+                Flush::Drained => break,
+                Flush::Nothing => {
+                    if let Some(sleeper) = store.wait(view, WakeFor::Change) {
+                        let deadline = Instant::now() + Duration::from_secs(60);
+                        assert!(sleeper.sleep(Some(deadline)), "a wake-up was lost");
+                    }
+                }
+            }
+        }
+        assert_eq!(last.iter().max(), Some(&(CHANGES - 1)));
+    });
+}
