@@ -1,7 +1,7 @@
 """A shared key/value store with coalescing change views, for real-time multi-user servers.
 
-One dictionary, many clients: each client has a *view* that gathers what changed since it last looked,
-at its own pace. A drop-in replacement for ``nanover.utilities.change_buffers``.
+One dictionary, many clients: each client has a *view* that gathers what changed since it last
+looked, at its own pace. A drop-in replacement for ``nanover.utilities.change_buffers``.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 //! What users pass: checked and materialised before any lock is taken.
 //!
-//! Mappings, iterables and keys may run any Python code here, raise half-way or call back into the
-//! object that is being updated. What comes out runs no Python code any more.
+//! Mappings, iterables and keys may run any Python code here, raise half-way or call back into
+//! the object that is being updated. What comes out runs no Python code any more.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::name::Name;
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
 const LONGEST_WAIT: f64 = 9_223_372_036.0;
 
-/// From how many keys on a finished dictionary is worth its price: filling one key by key costs more.
+/// From how many keys on a finished dictionary is worth its price: filling one key by key costs
+/// more.
 const WORTH_COPYING: usize = 3;
 
 pub(crate) type Value = Py<PyAny>;
@@ -109,7 +110,8 @@ fn own_or_borrowed_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Updates<'p
     if let Ok(dict) = updates.cast_exact::<PyDict>() {
         return Ok(Updates { dict: dict.clone(), is_own: false });
     }
-    // `dict()` would take pairs too, and say something about sequence elements where they do not fit.
+    // `dict()` would take pairs too, and say something about sequence elements where they do not
+    // fit.
     if !updates.hasattr("keys")? {
         let name = type_name(updates);
         return Err(PyTypeError::new_err(format!(

@@ -74,10 +74,10 @@ impl DictionaryChangeBuffer {
 
     /// Merge a change into what is pending, in one atomic step.
     ///
-    /// For each key in `updates`, a pending removal of it is cancelled and its pending value replaced.
-    /// For each key in `removals`, a pending value of it is dropped and a pending removal recorded,
-    /// also when the key was never seen. A key in both ends up in both parts of the flushed change.
-    /// On any error nothing has changed.
+    /// For each key in `updates`, a pending removal of it is cancelled and its pending value
+    /// replaced. For each key in `removals`, a pending value of it is dropped and a pending
+    /// removal recorded, also when the key was never seen. A key in both ends up in both parts of
+    /// the flushed change. On any error nothing has changed.
     ///
     /// Args:
     ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
@@ -86,8 +86,8 @@ impl DictionaryChangeBuffer {
     ///
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen.
-    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string,
-    ///         or a key is not a `str`.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+    ///         string, or a key is not a `str`.
     #[pyo3(signature = (updates = None, removals = None))]
     fn update(
         &self,
@@ -104,15 +104,16 @@ impl DictionaryChangeBuffer {
 
     /// Wait until something is pending, then return it and forget it.
     ///
-    /// Several threads may wait on one buffer: every pending change goes to exactly one of them. The
-    /// GIL is released while waiting. On the main thread a signal handler that raises, as Ctrl-C does,
-    /// ends the wait within 0.2 seconds; nothing is lost by that.
+    /// Several threads may wait on one buffer: every pending change goes to exactly one of them.
+    /// The GIL is released while waiting. On the main thread a signal handler that raises, as
+    /// Ctrl-C does, ends the wait within 0.2 seconds; nothing is lost by that.
     ///
     /// Returns:
     ///     The pending change; it belongs to the caller alone.
     ///
     /// Raises:
-    ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is pending.
+    ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
+    ///         pending.
     fn flush_changed_blocking(&self, py: Python<'_>) -> PyResult<DictionaryChange> {
         loop {
             match self.store.flush(self.view) {
@@ -137,9 +138,10 @@ impl DictionaryChangeBuffer {
 
     /// Iterate over flushes, paced.
     ///
-    /// The first change comes as soon as something is pending; after that at least `interval` seconds
-    /// lie between one delivery and the next. The iterator ends when the buffer is frozen and drained:
-    /// at once when nothing is pending, else after the last change, which comes when it is due.
+    /// The first change comes as soon as something is pending; after that at least `interval`
+    /// seconds lie between one delivery and the next. The iterator ends when the buffer is frozen
+    /// and drained: at once when nothing is pending, else after the last change, which comes when
+    /// it is due.
     ///
     /// Args:
     ///     interval: Seconds, 0 or more, on the monotonic clock.

@@ -15,21 +15,22 @@ use crate::args;
 ///     updates: Mapping of `str` keys to new values of any type, or `None`.
 ///     removals: Iterable of `str` keys that are removed, or `None`.
 ///
-/// Both are copied, one level deep: the change's own `updates` dict and `removals` set may be mutated
-/// in place and assigned to. Unpacks as `updates, removals = change`. Can be subclassed, pickled and
-/// copied; compares and hashes by identity.
+/// Both are copied, one level deep: the change's own `updates` dict and `removals` set may be
+/// mutated in place and assigned to. Unpacks as `updates, removals = change`. Can be subclassed,
+/// pickled and copied; compares and hashes by identity.
 ///
 /// Raises:
-///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string, or
-///         a key is not a `str`.
+///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+///         string, or a key is not a `str`.
 #[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
 pub(crate) struct DictionaryChange {
     /// A leaf among the locks: only references are moved and counted under it.
     parts: Mutex<Parts>,
 }
 
-/// What users may have assigned is not checked, as in any Python object. A part is absent once it was
-/// deleted; and when CPython 3.11 collects before a new instance is initialised, its memory all zero.
+/// What users may have assigned is not checked, as in any Python object. A part is absent once it
+/// was deleted; and when CPython 3.11 collects before a new instance is initialised, its memory
+/// all zero.
 #[derive(Clone)]
 struct Parts {
     updates: Option<Py<PyAny>>,
@@ -127,10 +128,11 @@ impl DictionaryChange {
         drop(deleted);
     }
 
-    /// Make a change from a dictionary that may lack `"updates"` or `"removals"` or hold `None` there.
+    /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
-    ///     d: Mapping as `to_dict()` gives it; `removals` may be any iterable of `str`.
+    ///     d: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
+    ///         may be any iterable of `str`.
     ///
     /// Raises:
     ///     TypeError: `d` is not a mapping, or what it holds does not make a change.
@@ -148,7 +150,7 @@ impl DictionaryChange {
         cls.call1((part("updates")?, part("removals")?))
     }
 
-    /// Give the change as a plain dictionary: `{"updates": <the dict itself>, "removals": [<list>]}`.
+    /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (updates, removals) = self.parts()?;
         let dict = PyDict::new(py);

@@ -1,10 +1,10 @@
 //! A dictionary kept level with the journal, so that `copy_content()` is a plain copy of it.
 //!
-//! It is made by the first `copy_content()` and follows the journal through a cursor. Whoever works on
-//! it takes it out of its place and so owns it alone; whoever finds the place empty does without.
-//! Updates keep it level, outside the data mutex, because a stale one would keep replaced values
-//! alive. That upkeep is paid for by reading: after as many updates without a `copy_content()` as it
-//! has keys, it is dropped.
+//! It is made by the first `copy_content()` and follows the journal through a cursor. Whoever
+//! works on it takes it out of its place and so owns it alone; whoever finds the place empty does
+//! without. Updates keep it level, outside the data mutex, because a stale one would keep
+//! replaced values alive. That upkeep is paid for by reading: after as many updates without a
+//! `copy_content()` as it has keys, it is dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +31,8 @@ pub(crate) struct ContentCopy {
 struct Mirror {
     dict: Py<PyDict>,
     cursor: CursorId,
-    /// Keys with this birth number or a higher one are not in the dictionary, or at an older place.
+    /// Keys with this birth number or a higher one are not in the dictionary, or at an older
+    /// place.
     births: u64,
     /// How many more updates it is kept level for.
     credit: usize,

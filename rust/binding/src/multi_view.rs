@@ -15,8 +15,8 @@ use crate::view_context::ViewContext;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
 ///
-/// An update costs the same whatever the number of views. Any number of threads may call any method at
-/// any time; the operations on one multi-view are linearizable.
+/// An update costs the same whatever the number of views. Any number of threads may call any
+/// method at any time; the operations on one multi-view are linearizable.
 #[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
 pub(crate) struct DictionaryChangeMultiView {
     store: StoreRef,
@@ -41,8 +41,8 @@ impl DictionaryChangeMultiView {
 
     /// Apply a change to the shared dictionary and to every view, in one atomic step.
     ///
-    /// The updates come first, then the removals: a key in both ends removed. No view ever sees part
-    /// of one call. On any error nothing has changed.
+    /// The updates come first, then the removals: a key in both ends removed. No view ever sees
+    /// part of one call. On any error nothing has changed.
     ///
     /// Args:
     ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
@@ -51,8 +51,8 @@ impl DictionaryChangeMultiView {
     ///
     /// Raises:
     ///     ObjectFrozenError: The multi-view is frozen.
-    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single string,
-    ///         or a key is not a `str`.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+    ///         string, or a key is not a `str`.
     #[pyo3(signature = (updates = None, removals = None))]
     fn update(
         &self,
@@ -72,8 +72,8 @@ impl DictionaryChangeMultiView {
     /// Give a context manager that makes a view on entry and removes it on exit.
     ///
     /// The view's first flush is the content at the moment of entry, merged with what came since;
-    /// nothing is pending if that is empty. It is removed however the body ends. One use per call.
-    /// Making a view takes the same time whatever the size of the content.
+    /// nothing is pending if that is empty. It is removed however the body ends. One use per
+    /// call. Making a view takes the same time whatever the size of the content.
     fn create_view(&self) -> ViewContext {
         ViewContext::new(self.store.clone())
     }
@@ -102,8 +102,9 @@ impl DictionaryChangeMultiView {
 
     /// Iterate over the changes of the shared dictionary, paced, beginning with its content.
     ///
-    /// Like `DictionaryChangeBuffer.subscribe_changes()`, over a private view that is made when the
-    /// first change is asked for and removed when the iterator is exhausted, closed or dropped.
+    /// Like `DictionaryChangeBuffer.subscribe_changes()`, over a private view that is made when
+    /// the first change is asked for and removed when the iterator is exhausted, closed or
+    /// dropped.
     ///
     /// Args:
     ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.

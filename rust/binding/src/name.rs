@@ -8,8 +8,8 @@ use pyo3::types::PyString;
 
 /// A key as the journal keeps it.
 ///
-/// Only exact `str` is admitted: hashing and comparing those neither runs user code nor allocates, so
-/// both may happen under the data mutex.
+/// Only exact `str` is admitted: hashing and comparing those neither runs user code nor
+/// allocates, so both may happen under the data mutex.
 #[derive(Clone, Debug)]
 pub(crate) struct Name {
     text: Py<PyString>,
@@ -47,9 +47,9 @@ impl PartialEq for Name {
         if self.text.is(&other.text) {
             return true;
         }
-        // SAFETY: both are live references to exact `str` objects whose hash has been computed, so
-        // they are in canonical form and the comparison neither fails, allocates nor runs Python
-        // code. Names exist only where the thread is attached to the interpreter.
+        // SAFETY: both are live references to exact `str` objects whose hash has been computed,
+        // so they are in canonical form and the comparison neither fails, allocates nor runs
+        // Python code. Names exist only where the thread is attached to the interpreter.
         self.hash == other.hash
             && unsafe { ffi::PyUnicode_Compare(self.text.as_ptr(), other.text.as_ptr()) == 0 }
     }

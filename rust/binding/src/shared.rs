@@ -17,9 +17,9 @@ pub(crate) type PyHarvest = Harvest<Name, Value, Py<PyDict>>;
 
 /// A store as a Python object.
 ///
-/// A multi-view and its views all refer to one of these, and this one alone shows the content to the
-/// garbage collector: every reference must be shown exactly once. What a view holds for itself is
-/// shown by that view. Never seen by users.
+/// A multi-view and its views all refer to one of these, and this one alone shows the content to
+/// the garbage collector: every reference must be shown exactly once. What a view holds for
+/// itself is shown by that view. Never seen by users.
 #[pyclass(frozen, module = "change_buffers._core")]
 pub(crate) struct SharedStore(pub(crate) PyStore);
 
@@ -36,9 +36,10 @@ impl SharedStore {
 
 /// A class instance's reference to its store.
 ///
-/// It may be met by the garbage collector before it is there: CPython 3.11 allocates the `__dict__` of
-/// a new instance, and so may collect, while the rest of the instance is still zeroed memory. That
-/// makes this reference, for which zero means none, what `__traverse__` has to look at first.
+/// It may be met by the garbage collector before it is there: CPython 3.11 allocates the
+/// `__dict__` of a new instance, and so may collect, while the rest of the instance is still
+/// zeroed memory. That makes this reference, for which zero means none, what `__traverse__` has
+/// to look at first.
 #[derive(Clone)]
 pub(crate) struct StoreRef(Option<Py<SharedStore>>);
 

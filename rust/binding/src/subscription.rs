@@ -19,8 +19,10 @@ use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
 ///
-/// Made by `subscribe_changes()`. Works as a context manager that closes it. One thread at a time may
-/// be in `next()`; any thread may call `close()`.
+/// Made by `subscribe_changes()`. `next()` waits for a change that is due; the iteration ends
+/// when the source is frozen and drained, or the subscription is closed. Works as a context
+/// manager that closes it. One thread at a time may be in `next()`, another gets a `ValueError`;
+/// any thread may call `close()`.
 #[pyclass(frozen, weakref, module = "change_buffers")]
 pub(crate) struct Subscription {
     interval: Duration,
@@ -138,11 +140,6 @@ impl Subscription {
         slf
     }
 
-    /// Wait for the next change.
-    ///
-    /// Raises:
-    ///     StopIteration: The source is frozen and drained, or the subscription is closed.
-    ///     ValueError: Another thread is waiting here already.
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         if std::mem::replace(&mut self.state.lock().busy, true) {
             return Err(PyValueError::new_err("the subscription is already waiting for a change"));
@@ -163,8 +160,10 @@ impl Subscription {
         next
     }
 
-    /// End the subscription: the iterator stops, and a private view is removed. Closing twice is no
-    /// error. A thread that waits in `next()` is woken and its iteration ends.
+    /// End the iteration and remove the private view, if there is one.
+    ///
+    /// A thread that waits in `next()` is woken and its iteration ends. Closing twice is no
+    /// error.
     fn close(&self) {
         let (source, sleeper) = {
             let mut state = self.state.lock();

@@ -8,13 +8,14 @@ use pyo3::sync::PyOnceLock;
 
 /// How often a wait on the main thread looks for signals: Ctrl-C takes effect within this time.
 ///
-/// The operating system's interruption of the wait itself never gets through to us, and Python runs
-/// signal handlers on the main thread only. Other threads sleep without a break.
+/// The operating system's interruption of the wait itself never gets through to us, and Python
+/// runs signal handlers on the main thread only. Other threads sleep without a break.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sleeps until woken, until the deadline, or until a signal handler raises.
 ///
-/// Returns whether it was woken. While it sleeps it holds no lock, no GIL and no Python reference.
+/// Returns whether it was woken. While it sleeps it holds no lock, no GIL and no Python
+/// reference.
 pub(crate) fn sleep(py: Python<'_>, sleeper: &Sleeper, until: Option<Instant>) -> PyResult<bool> {
     if !is_main_thread(py)? {
         return Ok(py.detach(|| sleeper.sleep(until)));

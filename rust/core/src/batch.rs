@@ -4,7 +4,8 @@ use std::hash::Hash;
 
 use smallvec::SmallVec;
 
-/// How many marks travel without an allocation: a typical update of a VR client has three or four.
+/// How many marks travel without an allocation: a typical update of a VR client has three or
+/// four.
 const INLINE: usize = 4;
 
 /// The marks of one change.
@@ -12,8 +13,8 @@ pub type Marks<K, V> = SmallVec<[Mark<K, V>; INLINE]>;
 
 /// What can be a key.
 ///
-/// `Hash` and `Clone` must not panic and none of the three may call back into a store: they run under
-/// its lock. (A panic of `Eq` is survived: nothing has changed then.)
+/// `Hash` and `Clone` must not panic and none of the three may call back into a store: they run
+/// under its lock. (A panic of `Eq` is survived: nothing has changed then.)
 pub trait Key: Hash + Eq + Clone {}
 
 impl<T: Hash + Eq + Clone> Key for T {}
@@ -74,8 +75,8 @@ pub struct Batch<K, V, W = ()> {
 impl<K: Key, V, W> Batch<K, V, W> {
     /// A batch of updates and removals.
     ///
-    /// The keys of `updates` must be distinct, as those of a dictionary are. `removals` may repeat
-    /// itself and may name keys of `updates`: these become [`Fate::SetAndRemoved`].
+    /// The keys of `updates` must be distinct, as those of a dictionary are. `removals` may
+    /// repeat itself and may name keys of `updates`: these become [`Fate::SetAndRemoved`].
     pub fn new(
         updates: impl IntoIterator<Item = (K, V)>,
         removals: impl IntoIterator<Item = K>,
@@ -129,8 +130,8 @@ impl<K, V, W> Default for Batch<K, V, W> {
 
 /// What an operation displaced. Drop it only when no lock is held: destructors may run anything.
 ///
-/// An operation that locks makes one *before* it locks, so that it outlives the lock even when the
-/// operation panics.
+/// An operation that locks makes one *before* it locks, so that it outlives the lock even when
+/// the operation panics.
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {

@@ -1,17 +1,20 @@
-//! The shared dictionary as a journal: entries in order of their last change, read through cursors.
+//! The shared dictionary as a journal: entries in order of their last change, read through
+//! cursors.
 //!
 //! Every update gets the next *version* and stamps it on the keys it names, so it costs O(keys)
-//! however many followers there are. A follower is a *cursor*: the version up to which it has seen
-//! everything. What it has not seen yet are the entries stamped later, which stand together at the
-//! back of the list, each key once.
+//! however many followers there are. A follower is a *cursor*: the version up to which it has
+//! seen everything. What it has not seen yet are the entries stamped later, which stand together
+//! at the back of the list, each key once.
 //!
 //! * Live entries and removed ones (*tombstones*) are in two lists, both in order of version.
-//! * A new cursor has seen no live entry and every tombstone: it owes its owner the content, and of
-//!   the removals only those that come later.
-//! * A tombstone is freed as soon as every cursor has seen it. Cursors are themselves in order of what
-//!   they have seen, since reading moves a cursor to the very end: the slowest is always the first.
+//! * A new cursor has seen no live entry and every tombstone: it owes its owner the content, and
+//!   of the removals only those that come later.
+//! * A tombstone is freed as soon as every cursor has seen it. Cursors are themselves in order of
+//!   what they have seen, since reading moves a cursor to the very end: the slowest is always the
+//!   first.
 //!
-//! Only the last change to a key matters to anybody: it alone decides what a cursor before it gets.
+//! Only the last change to a key matters to anybody: it alone decides what a cursor before it
+//! gets.
 
 use std::hash::BuildHasher;
 

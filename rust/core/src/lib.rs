@@ -7,18 +7,19 @@
 //! ```
 //!
 //! * [`batch`]: the arguments of one update, checked and materialised by the caller.
-//! * [`journal`]: the shared dictionary; entries in order of their last change, cursors, tombstones.
+//! * [`journal`]: the shared dictionary; entries in order of their last change, cursors,
+//!   tombstones.
 //! * `pending`: what one view holds for itself alone.
 //! * [`store`]: the data mutex around one journal and its views, and who is to be woken.
 //! * [`sleep`]: one sleeping thread and the way to wake it.
 //!
 //! # The rules of the lock
 //!
-//! The data mutex of a [`store::Store`] is the only long-lived lock. Whatever runs under it is plain
-//! Rust that can neither block nor call back into the caller: values are moved or cloned, never
-//! dropped. Everything an operation displaces leaves the journal in a `#[must_use]` carrier that outlives
-//! the lock, so a destructor may call any method of the same store.
-//! Sleepers are woken after unlocking.
+//! The data mutex of a [`store::Store`] is the only long-lived lock. Whatever runs under it is
+//! plain Rust that can neither block nor call back into the caller: values are moved or cloned,
+//! never dropped. Everything an operation displaces leaves the journal in a `#[must_use]` carrier
+//! that outlives the lock, so a destructor may call any method of the same store. Sleepers are
+//! woken after unlocking.
 
 pub mod batch;
 mod index;

@@ -1,7 +1,8 @@
-//! What one view holds for itself alone: its own updates, and what it still owed when it was detached.
+//! What one view holds for itself alone: its own updates, and what it still owed when it was
+//! detached.
 //!
-//! Most buffers see one update, then one flush. Such a change is kept as it came and handed back as it
-//! came; only when a second one arrives are they merged, key by key.
+//! Most buffers see one update, then one flush. Such a change is kept as it came and handed back
+//! as it came; only when a second one arrives are they merged, key by key.
 
 use std::hash::BuildHasher;
 
@@ -41,8 +42,8 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
 
     /// Merges the batch of `change` into what is held. `version` must be newer than all before.
     ///
-    /// Either all of it or, should comparing keys panic, nothing. What is displaced takes the place of
-    /// the batch.
+    /// Either all of it or, should comparing keys panic, nothing. What is displaced takes the
+    /// place of the batch.
     pub(crate) fn push(&mut self, change: &mut Displaced<K, V, W>, version: u64) {
         if self.is_empty() && !change.batch.is_empty() {
             self.first = Some((std::mem::take(&mut change.batch), version));

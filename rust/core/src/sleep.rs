@@ -6,8 +6,8 @@ use parking_lot::{Condvar, Mutex};
 
 /// A thread's bed for one sleep. It guards nothing: whoever was woken looks again for itself.
 ///
-/// A sleeper is made and registered under the lock that saw nothing to do, so a wake-up between that
-/// look and the actual sleep is not lost: it is remembered here.
+/// A sleeper is made and registered under the lock that saw nothing to do, so a wake-up between
+/// that look and the actual sleep is not lost: it is remembered here.
 #[derive(Debug, Default)]
 pub struct Sleeper {
     woken: Mutex<bool>,

@@ -3,8 +3,8 @@
 //! # Lock order
 //!
 //! The data mutex is taken through [`Store::lock`] alone, and nothing else is locked under it: a
-//! [`Sleeper`] is woken when the data mutex is free again. See the crate documentation for what may
-//! run while it is held.
+//! [`Sleeper`] is woken when the data mutex is free again. See the crate documentation for what
+//! may run while it is held.
 
 mod data;
 mod waiters;
@@ -163,8 +163,8 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Registers a sleeper if the view has nothing to offer that it would be woken for.
     ///
-    /// Looking and registering are one step, so no wake-up is lost in between. A sleeper that was not
-    /// woken is to be taken back with [`forget`](Self::forget).
+    /// Looking and registering are one step, so no wake-up is lost in between. A sleeper that was
+    /// not woken is to be taken back with [`forget`](Self::forget).
     pub fn wait(&self, view: ViewId, wake_for: WakeFor) -> Option<Arc<Sleeper>> {
         let mut data = self.lock();
         let pending = data.is_pending(view);
