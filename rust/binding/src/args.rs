@@ -11,39 +11,51 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
 
 use crate::name::Name;
+use crate::shared::Finished;
 
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
 const LONGEST_WAIT: f64 = 9_223_372_036.0;
 
-/// From how many keys on a finished dictionary is worth its price: filling one key by key costs
-/// more.
+/// From how many keys on a finished dictionary is worth its price: building one key by key costs
+/// more than two copies.
 const WORTH_COPYING: usize = 3;
 
 pub(crate) type Value = Py<PyAny>;
-pub(crate) type Batch = batch::Batch<Name, Value, Py<PyDict>>;
+pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 
 /// The arguments of an `update()` as one batch.
 ///
-/// With `whole` the batch carries a dictionary of its updates too, fit to be handed out.
+/// It carries a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That
+/// is not asked about a batch that is too small for it or has removals.
 pub(crate) fn batch(
     updates: Option<&Bound<'_, PyAny>>,
     removals: Option<&Bound<'_, PyAny>>,
-    whole: bool,
+    wants_whole: impl FnOnce() -> bool,
 ) -> PyResult<Batch> {
-    let updates = updates.map(own_or_borrowed_dict).transpose()?;
-    let removals = removals.map(names).transpose()?.unwrap_or_default();
-    let Some(Updates { dict, is_own }) = updates else {
-        return Ok(Batch::new([], removals));
+    let Some(updates) = updates else {
+        let mut batch = Batch::default();
+        batch.remove(removals.map_or_else(|| Ok(Vec::new()), names)?);
+        return Ok(batch);
     };
-    let whole = whole && removals.is_empty() && dict.len() >= WORTH_COPYING;
-    let dict = if is_own || !(whole || cfg!(Py_GIL_DISABLED)) { dict } else { dict.copy()? };
-    let Some(named) = named_values(&dict)? else {
-        let dict = with_exact_keys(&dict)?;
-        let named = named_values(&dict)?.unwrap_or_default();
-        return Ok(Batch::new(named, removals));
-    };
-    let batch = Batch::new(named, removals);
-    Ok(if whole { batch.with_whole(dict.unbind()) } else { batch })
+    let Updates { mut dict, is_own } = own_or_borrowed_dict(updates)?;
+    // First, because all of this may run code that changes the dictionary.
+    let removals = removals.map(names).transpose()?;
+    let whole = removals.is_none() && dict.len() >= WORTH_COPYING && wants_whole();
+    if !is_own && (whole || cfg!(Py_GIL_DISABLED)) {
+        dict = dict.copy()?;
+    }
+    let mut batch = Batch::with_capacity(dict.len());
+    if !fill(&mut batch, &dict)? {
+        dict = with_exact_keys(&dict)?;
+        batch = Batch::with_capacity(dict.len());
+        fill(&mut batch, &dict)?;
+    }
+    if let Some(removals) = removals {
+        batch.remove(removals);
+    } else if whole {
+        batch.finish(Finished { updates: dict.unbind(), removals: None });
+    }
+    Ok(batch)
 }
 
 /// A new dictionary of what was passed as `updates`, with exact `str` keys.
@@ -122,14 +134,13 @@ fn own_or_borrowed_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Updates<'p
     Ok(Updates { dict, is_own: true })
 }
 
-/// The items of a dictionary, or none if a key is not an exact `str`. Runs no Python code.
-fn named_values(dict: &Bound<'_, PyDict>) -> PyResult<Option<Vec<(Name, Value)>>> {
-    let mut named = Vec::with_capacity(dict.len());
+/// Adds the items of a dictionary; says no if a key is not an exact `str`. Runs no Python code.
+fn fill(batch: &mut Batch, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
     for (key, value) in dict {
-        let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(None) };
-        named.push((Name::of_exact(key)?, value.unbind()));
+        let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(false) };
+        batch.set(Name::of_exact(key)?, value.unbind());
     }
-    Ok(Some(named))
+    Ok(true)
 }
 
 fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {

@@ -98,8 +98,8 @@ impl DictionaryChangeBuffer {
         if status.frozen {
             return Err(frozen());
         }
-        let batch = args::batch(updates, removals, !status.pending)?;
-        self.store.update_view(self.view, batch).map_err(|Frozen| frozen())
+        let mut batch = args::batch(updates, removals, || !status.pending)?;
+        self.store.update_view(self.view, &mut batch).map_err(|Frozen| frozen())
     }
 
     /// Wait until something is pending, then return it and forget it.
@@ -117,7 +117,7 @@ impl DictionaryChangeBuffer {
     fn flush_changed_blocking(&self, py: Python<'_>) -> PyResult<DictionaryChange> {
         loop {
             match self.store.flush(self.view) {
-                Flush::Change(harvest) => return change(py, harvest),
+                Flush::Change(harvest) => return change(py, &self.store, harvest),
                 Flush::Drained => return Err(drained()),
                 Flush::Nothing => {}
             }
@@ -158,12 +158,8 @@ impl DictionaryChangeBuffer {
     /// A snapshot of the updates that a flush would give now. Private.
     #[getter]
     fn _pending_changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let harvest = self.store.peek(self.view);
-        if let Some(whole) = harvest.whole {
-            return whole.bind(py).copy();
-        }
         let updates = PyDict::new(py);
-        for Mark { key, fate } in harvest.marks {
+        for Mark { key, fate } in self.store.peek(self.view) {
             if let Some(value) = fate.value() {
                 updates.set_item(key.text(py), value)?;
             }
@@ -174,14 +170,18 @@ impl DictionaryChangeBuffer {
     /// A snapshot of the removals that a flush would give now. Private.
     #[getter]
     fn _pending_removals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
-        let marks = self.store.peek(self.view).marks;
+        let marks = self.store.peek(self.view);
         let removed = marks.iter().filter(|mark| !mark.fate.is_live());
         PySet::new(py, removed.map(|mark| mark.key.text(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.store.visit_first(&visit, |store| {
-            store.try_each_pending(self.view, |value| visit.call(value), |dict| visit.call(dict))
+            store.try_each_pending(
+                self.view,
+                |value| visit.call(value),
+                |whole| whole.visit(&visit),
+            )
         })
     }
 

@@ -63,8 +63,8 @@ impl DictionaryChangeMultiView {
         if self.store.is_frozen() {
             return Err(frozen());
         }
-        let batch = args::batch(updates, removals, false)?;
-        self.store.update(batch).map_err(|Frozen| frozen())?;
+        let mut batch = args::batch(updates, removals, || self.store.wants_whole())?;
+        self.store.update(&mut batch).map_err(|Frozen| frozen())?;
         self.content.keep_level(py, &self.store);
         Ok(())
     }

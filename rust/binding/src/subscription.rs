@@ -93,7 +93,7 @@ impl Subscription {
             let wake_for = if due.is_some() { WakeFor::End } else { WakeFor::Change };
             if due.is_none() {
                 match store.flush(view) {
-                    Flush::Change(harvest) => return change(py, harvest).map(Some),
+                    Flush::Change(harvest) => return change(py, store, harvest).map(Some),
                     Flush::Drained => return Ok(None),
                     Flush::Nothing => {}
                 }

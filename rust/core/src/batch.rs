@@ -1,5 +1,6 @@
 //! One change to many keys, as the caller hands it in and as a flush hands it out.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 
 use smallvec::SmallVec;
@@ -62,10 +63,13 @@ pub struct Mark<K, V> {
     pub fate: Fate<V>,
 }
 
-/// The arguments of one update: each key once.
+/// The arguments of one update: each key once. Afterwards it holds what the update displaced.
 ///
-/// `W` is the caller's own finished form of the same change. A buffer that gets no second update
-/// before it is flushed hands it back untouched.
+/// `W` is the caller's own finished form of the same updates. Who gets exactly this change, and only
+/// this one, is handed that form instead of marks.
+///
+/// Drop it only when no lock is held: destructors may run anything.
+#[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub struct Batch<K, V, W = ()> {
     pub(crate) marks: Marks<K, V>,
@@ -73,28 +77,55 @@ pub struct Batch<K, V, W = ()> {
 }
 
 impl<K: Key, V, W> Batch<K, V, W> {
-    /// A batch of updates and removals.
-    ///
-    /// The keys of `updates` must be distinct, as those of a dictionary are. `removals` may
-    /// repeat itself and may name keys of `updates`: these become [`Fate::SetAndRemoved`].
+    /// A batch with room for so many keys.
+    pub fn with_capacity(keys: usize) -> Self {
+        Self { marks: Marks::with_capacity(keys), whole: None }
+    }
+
+    /// A batch of updates and removals, as [`set`](Self::set) and [`remove`](Self::remove) take them.
     pub fn new(
         updates: impl IntoIterator<Item = (K, V)>,
         removals: impl IntoIterator<Item = K>,
     ) -> Self {
-        let mut marks: Marks<K, V> =
-            updates.into_iter().map(|(key, value)| Mark { key, fate: Fate::Set(value) }).collect();
-        let mut removals = removals.into_iter().peekable();
-        if removals.peek().is_some() {
-            add_removals(&mut marks, removals);
+        let mut batch = Self::default();
+        for (key, value) in updates {
+            batch.set(key, value);
         }
-        Self { marks, whole: None }
+        batch.remove(removals);
+        batch
     }
 
-    /// Attaches the caller's own form of the same change.
-    #[must_use]
-    pub fn with_whole(mut self, whole: W) -> Self {
+    /// Adds an update. The keys must be distinct, as those of a dictionary are.
+    pub fn set(&mut self, key: K, value: V) {
+        self.marks.push(Mark { key, fate: Fate::Set(value) });
+    }
+
+    /// Adds removals, when all updates are in.
+    ///
+    /// They may repeat themselves and name keys of the updates: these become
+    /// [`Fate::SetAndRemoved`].
+    pub fn remove(&mut self, removals: impl IntoIterator<Item = K>) {
+        let mut removals = removals.into_iter().peekable();
+        if removals.peek().is_none() {
+            return;
+        }
+        self.whole = None;
+        let mut places: HashMap<K, usize> =
+            self.marks.iter().enumerate().map(|(place, mark)| (mark.key.clone(), place)).collect();
+        for key in removals {
+            if let Some(&place) = places.get(&key) {
+                let fate = &mut self.marks[place].fate;
+                *fate = std::mem::replace(fate, Fate::Removed).and_removed();
+            } else {
+                places.insert(key.clone(), self.marks.len());
+                self.marks.push(Mark { key, fate: Fate::Removed });
+            }
+        }
+    }
+
+    /// Adds the finished form of its updates. There must be no removals.
+    pub fn finish(&mut self, whole: W) {
         self.whole = Some(whole);
-        self
     }
 
     /// How many keys it names.
@@ -108,47 +139,26 @@ impl<K: Key, V, W> Batch<K, V, W> {
     }
 }
 
-fn add_removals<K: Key, V>(marks: &mut Marks<K, V>, removals: impl Iterator<Item = K>) {
-    let mut places: std::collections::HashMap<K, usize> =
-        marks.iter().enumerate().map(|(place, mark)| (mark.key.clone(), place)).collect();
-    for key in removals {
-        if let Some(&place) = places.get(&key) {
-            let fate = std::mem::replace(&mut marks[place].fate, Fate::Removed);
-            marks[place].fate = fate.and_removed();
-        } else {
-            places.insert(key.clone(), marks.len());
-            marks.push(Mark { key, fate: Fate::Removed });
-        }
-    }
-}
-
 impl<K, V, W> Default for Batch<K, V, W> {
     fn default() -> Self {
         Self { marks: Marks::new(), whole: None }
     }
 }
 
-/// What an operation displaced. Drop it only when no lock is held: destructors may run anything.
+/// What an operation displaced beside what its batch holds.
 ///
-/// An operation that locks makes one *before* it locks, so that it outlives the lock even when
-/// the operation panics.
+/// An operation that locks makes one *before* it locks, so that it outlives the lock even when the
+/// operation panics. Destructors may run anything.
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {
-    pub(crate) batch: Batch<K, V, W>,
     pub(crate) whole: Option<W>,
     pub(crate) marks: Vec<Mark<K, V>>,
 }
 
-impl<K, V, W> Displaced<K, V, W> {
-    pub(crate) fn by(batch: Batch<K, V, W>) -> Self {
-        Self { batch, whole: None, marks: Vec::new() }
-    }
-}
-
 impl<K, V, W> Default for Displaced<K, V, W> {
     fn default() -> Self {
-        Self::by(Batch::default())
+        Self { whole: None, marks: Vec::new() }
     }
 }
 

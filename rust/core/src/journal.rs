@@ -40,8 +40,7 @@ struct Entry<K, V> {
 
 #[derive(Debug)]
 struct Cursor {
-    seen_live: u64,
-    seen_removed: u64,
+    seen: Position,
     links: Links,
 }
 
@@ -63,6 +62,13 @@ impl Linked for Cursor {
     fn links_mut(&mut self) -> &mut Links {
         &mut self.links
     }
+}
+
+/// How far a cursor has read. Two cursors at one position have the same yet to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    live: u64,
+    removed: u64,
 }
 
 /// An entry as a cursor sees it.
@@ -226,8 +232,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// A new cursor: it has yet to see all the content there is.
     pub fn open_cursor(&mut self) -> CursorId {
         let slot = self.cursors.insert(Cursor {
-            seen_live: 0,
-            seen_removed: self.version,
+            seen: Position {
+                live: if self.is_empty() { self.version } else { 0 },
+                removed: self.version,
+            },
             links: Links::UNLINKED,
         });
         self.by_seen.push_back(&mut self.cursors, slot);
@@ -241,28 +249,49 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.free_tombstones(freed);
     }
 
-    /// Whether there is anything that the cursor has not seen. Constant time.
+    /// How far the cursor has read.
+    pub fn position(&self, cursor: CursorId) -> Position {
+        self.cursors[cursor.0].seen
+    }
+
+    /// Where a cursor is that has seen everything.
+    pub fn end(&self) -> Position {
+        Position { live: self.version, removed: self.version }
+    }
+
+    /// Whether a cursor has seen everything. Constant time, like all questions about cursors.
+    pub fn is_read_to_the_end(&self) -> bool {
+        self.by_seen.last().is_some_and(|latest| self.cursors[latest].seen == self.end())
+    }
+
+    /// Whether another cursor is at the same position.
+    pub fn has_company(&self, cursor: CursorId) -> bool {
+        let seen = self.position(cursor);
+        let neighbours = self.cursors[cursor.0].links.neighbours();
+        neighbours.into_iter().flatten().any(|other| self.cursors[other].seen == seen)
+    }
+
+    /// Whether there is anything that the cursor has not seen.
     pub fn is_behind(&self, cursor: CursorId) -> bool {
-        let Cursor { seen_live, seen_removed, .. } = self.cursors[cursor.0];
+        let seen = self.position(cursor);
         let newest = |list: &List| list.last().map_or(0, |slot| self.entries[slot].version);
-        newest(&self.live) > seen_live || newest(&self.removed) > seen_removed
+        newest(&self.live) > seen.live || newest(&self.removed) > seen.removed
     }
 
     /// What the cursor has not seen: live entries, then removed ones, each from the newest back.
     pub fn unseen(&self, cursor: CursorId) -> impl Iterator<Item = Seen<'_, K, V>> {
-        let Cursor { seen_live, seen_removed, .. } = self.cursors[cursor.0];
+        let seen = self.position(cursor);
         let since = |list: &List, seen: u64| {
             list.backwards(&self.entries).take_while(move |entry| entry.version > seen)
         };
-        since(&self.live, seen_live)
-            .chain(since(&self.removed, seen_removed))
+        since(&self.live, seen.live)
+            .chain(since(&self.removed, seen.removed))
             .map(|Entry { mark, version, born, .. }| Seen { mark, version: *version, born: *born })
     }
 
     /// The cursor has seen everything now. Frees the tombstones that were kept for it alone.
     pub fn advance(&mut self, cursor: CursorId, freed: &mut Vec<Mark<K, V>>) {
-        let Cursor { seen_live, seen_removed, .. } = &mut self.cursors[cursor.0];
-        (*seen_live, *seen_removed) = (self.version, self.version);
+        self.cursors[cursor.0].seen = self.end();
         self.by_seen.move_to_back(&mut self.cursors, cursor.0);
         self.free_tombstones(freed);
     }
@@ -281,7 +310,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
 
     fn free_tombstones(&mut self, freed: &mut Vec<Mark<K, V>>) {
         let seen_by_all = match self.by_seen.first() {
-            Some(slowest) => self.cursors[slowest].seen_removed,
+            Some(slowest) => self.cursors[slowest].seen.removed,
             None => self.version,
         };
         while let Some(slot) = self.removed.first() {

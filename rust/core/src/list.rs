@@ -14,6 +14,10 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) const UNLINKED: Self = Self { prev: NONE, next: NONE };
+
+    pub(crate) fn neighbours(self) -> [Option<usize>; 2] {
+        [self.prev, self.next].map(|slot| (slot != NONE).then_some(slot))
+    }
 }
 
 /// An item that one list at a time can hold.

@@ -40,21 +40,25 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         self.first.is_none() && self.held.is_empty()
     }
 
-    /// Merges the batch of `change` into what is held. `version` must be newer than all before.
+    /// Merges a change into what is held. `version` must be newer than all before.
     ///
-    /// Either all of it or, should comparing keys panic, nothing. What is displaced takes the
-    /// place of the batch.
-    pub(crate) fn push(&mut self, change: &mut Displaced<K, V, W>, version: u64) {
-        if self.is_empty() && !change.batch.is_empty() {
-            self.first = Some((std::mem::take(&mut change.batch), version));
+    /// Either all of it or, should comparing keys panic, nothing. What is displaced is left in the
+    /// batch.
+    pub(crate) fn push(
+        &mut self,
+        batch: &mut Batch<K, V, W>,
+        version: u64,
+        displaced: &mut Displaced<K, V, W>,
+    ) {
+        if self.is_empty() && !batch.is_empty() {
+            self.first = Some((std::mem::take(batch), version));
             return;
         }
-        change.whole = self.spread();
-        let marks = &mut change.batch.marks;
-        let found: Vec<_> = marks.iter().map(|mark| self.place_of(&mark.key)).collect();
-        self.reserve(marks.len());
+        displaced.whole = self.spread();
+        let found: Vec<_> = batch.marks.iter().map(|mark| self.place_of(&mark.key)).collect();
+        self.reserve(batch.len());
         // From here on nothing can fail.
-        for (mark, place) in marks.iter_mut().zip(found) {
+        for (mark, place) in batch.marks.iter_mut().zip(found) {
             if let Some(place) = place {
                 self.held[place].version = version;
                 std::mem::swap(&mut self.held[place].mark.fate, &mut mark.fate);
@@ -163,12 +167,18 @@ mod tests {
 
     fn push<K: Key, V, W>(
         pending: &mut Pending<K, V, W, RandomState>,
-        batch: Batch<K, V, W>,
+        mut batch: Batch<K, V, W>,
         version: u64,
     ) -> Displaced<K, V, W> {
-        let mut change = Displaced::by(batch);
-        pending.push(&mut change, version);
-        change
+        let mut displaced = Displaced::default();
+        pending.push(&mut batch, version, &mut displaced);
+        displaced
+    }
+
+    fn whole(key: &'static str) -> Batch<&'static str, i32, &'static str> {
+        let mut batch = batch(&[(key, 1)], &[]);
+        batch.finish("as given");
+        batch
     }
 
     fn taken(pending: &mut Subject) -> Vec<(&'static str, Fate<i32>)> {
@@ -178,8 +188,7 @@ mod tests {
     #[test]
     fn a_single_change_comes_back_whole() {
         let mut pending = Subject::default();
-        let _ = push(&mut pending, batch(&[("a", 1)], &[]).with_whole("as given"), 1);
-        assert_eq!(pending.whole(), Some(&"as given"));
+        let _ = push(&mut pending, whole("a"), 1);
         assert_eq!(pending.take().1, Some("as given"));
         assert!(pending.is_empty());
     }
@@ -187,7 +196,7 @@ mod tests {
     #[test]
     fn a_second_change_is_merged_and_displaces_what_stood_for_the_first_alone() {
         let mut pending = Subject::default();
-        let _ = push(&mut pending, batch(&[("a", 1), ("b", 1)], &[]).with_whole("as given"), 1);
+        let _ = push(&mut pending, whole("a"), 1);
         let displaced = push(&mut pending, batch(&[("b", 2)], &["a", "c"]), 2);
         assert_eq!(displaced.whole, Some("as given"));
         assert_eq!(
@@ -200,7 +209,7 @@ mod tests {
     #[test]
     fn an_empty_change_is_nothing_pending() {
         let mut pending = Subject::default();
-        let _ = push(&mut pending, batch(&[], &[]).with_whole("empty"), 1);
+        let _ = push(&mut pending, batch(&[], &[]), 1);
         assert!(pending.is_empty());
     }
 

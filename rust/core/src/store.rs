@@ -11,10 +11,12 @@ mod waiters;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::data::MemoTicket;
 use self::data::{Data, View};
 use self::waiters::Woken;
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
@@ -72,10 +74,21 @@ pub enum Flush<K, V, W> {
 /// Everything that was pending for one view.
 #[derive(Debug)]
 pub struct Harvest<K, V, W> {
-    /// Each key once.
+    /// Each key once. Empty if there is a finished form from the memo.
     pub marks: Marks<K, V>,
-    /// The finished form of the only update this consists of, if that update came with one.
-    pub whole: Option<W>,
+    /// The finished form of all this, if there is one.
+    pub whole: Option<Whole<W>>,
+    /// Others have the same to expect: a finished form would be of use, see [`Store::memoize`].
+    pub memo: Option<MemoTicket>,
+}
+
+/// A finished form of a change.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Whole<W> {
+    /// The receiver's own.
+    Owned(W),
+    /// Others have it too: to be copied.
+    Shared(W),
 }
 
 /// What a sleeping thread is to be woken for.
@@ -95,15 +108,17 @@ pub struct Store<K, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
     /// Views whose owner is gone but found the mutex taken.
     departed: SegQueue<ViewId>,
+    /// A copy of what the data say, to be read in passing.
+    frozen: AtomicBool,
 }
 
-impl<K: Key, V: Clone, W, S: BuildHasher + Default> Default for Store<K, V, W, S> {
+impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, V, W, S> {
     fn default() -> Self {
-        Self { data: Mutex::default(), departed: SegQueue::new() }
+        Self { data: Mutex::default(), departed: SegQueue::new(), frozen: AtomicBool::new(false) }
     }
 }
 
-impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
+impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// The only way to the data.
     fn lock(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
         if !self.departed.is_empty() {
@@ -113,16 +128,18 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
     }
 
     /// Applies a change to the content and so to every view.
-    pub fn update(&self, batch: Batch<K, V, W>) -> Result<(), Frozen> {
-        let mut change = Displaced::by(batch);
+    pub fn update(&self, batch: &mut Batch<K, V, W>) -> Result<(), Frozen> {
+        let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         if data.frozen {
             return Err(Frozen);
         }
-        if change.batch.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
-        data.journal.apply(&mut change.batch, &mut change.marks);
+        let seen_before = data.journal.is_read_to_the_end().then(|| data.journal.end());
+        data.journal.apply(batch, &mut displaced.marks);
+        displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         let woken = data.waiting_for_change.take_all();
         drop(data);
         woken.wake();
@@ -130,17 +147,17 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
     }
 
     /// Merges a change into one view alone, in order with the shared ones.
-    pub fn update_view(&self, view: ViewId, batch: Batch<K, V, W>) -> Result<(), Frozen> {
-        let mut change = Displaced::by(batch);
+    pub fn update_view(&self, view: ViewId, batch: &mut Batch<K, V, W>) -> Result<(), Frozen> {
+        let mut displaced = Displaced::default();
         let mut data = self.lock();
         if data.is_frozen(view) {
             return Err(Frozen);
         }
-        if change.batch.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
         let version = data.journal.next_version();
-        data.views[view.0].pending.push(&mut change, version);
+        data.views[view.0].pending.push(batch, version, &mut displaced);
         let woken = data.waiting_for_change.take_of(view);
         drop(data);
         woken.wake();
@@ -151,14 +168,27 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
     pub fn flush(&self, view: ViewId) -> Flush<K, V, W> {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
-        let Some((marks, whole)) = data.harvest(view, &mut displaced) else {
+        let Some(harvest) = data.harvest(view, &mut displaced) else {
             return if data.is_frozen(view) { Flush::Drained } else { Flush::Nothing };
         };
         // Whoever paces itself on a frozen view need not wait for what another thread took.
         let woken = data.is_frozen(view).then(|| data.waiting_for_end.take_of(view));
         drop(data);
         woken.into_iter().for_each(Woken::wake);
-        Flush::Change(Harvest { marks, whole })
+        Flush::Change(harvest)
+    }
+
+    /// Keeps the finished form of a harvest for the others that have the same to expect.
+    ///
+    /// It must be nobody else's. It is dropped when there has been an update since.
+    pub fn memoize(&self, ticket: MemoTicket, whole: W) {
+        let mut offered = Some(whole);
+        self.lock().accept_memo(ticket, &mut offered);
+    }
+
+    /// Whether an update with a finished form would be of use to a view.
+    pub fn wants_whole(&self) -> bool {
+        self.lock().journal.is_read_to_the_end()
     }
 
     /// Registers a sleeper if the view has nothing to offer that it would be woken for.
@@ -185,16 +215,11 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
     }
 
     /// Clones everything that is pending for a view and leaves it pending.
-    pub fn peek(&self, view: ViewId) -> Harvest<K, V, W>
-    where
-        W: Clone,
-    {
+    pub fn peek(&self, view: ViewId) -> Marks<K, V> {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
         data.settle(view, &mut displaced);
-        let pending = &data.views[view.0].pending;
-        let (marks, whole) = (pending.marks().cloned().collect(), pending.whole().cloned());
-        Harvest { marks, whole }
+        data.views[view.0].pending.marks().cloned().collect()
     }
 
     /// A new view of the content, which it has yet to see.
@@ -215,9 +240,9 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
         Status { frozen: data.is_frozen(view), pending: data.is_pending(view) }
     }
 
-    /// Whether the store takes no more updates.
+    /// Whether the store takes no more updates. Does not lock.
     pub fn is_frozen(&self) -> bool {
-        self.lock().frozen
+        self.frozen.load(Ordering::Acquire)
     }
 
     /// No more updates for this view. It keeps what was pending and is not fed any more.
@@ -240,6 +265,7 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
     pub fn freeze(&self) {
         let mut data = self.lock();
         data.frozen = true;
+        self.frozen.store(true, Ordering::Release);
         let woken = [data.waiting_for_change.take_all(), data.waiting_for_end.take_all()];
         drop(data);
         woken.into_iter().for_each(Woken::wake);
@@ -288,9 +314,14 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
         self.lock().journal.is_behind(cursor)
     }
 
-    /// Shows every value of the content, unless the mutex is taken. Never blocks.
-    pub fn try_each_value<E>(&self, mut show: impl FnMut(&V) -> Result<(), E>) -> Result<(), E> {
+    /// Shows everything the content holds, unless the mutex is taken. Never blocks.
+    pub fn try_each_value<E>(
+        &self,
+        mut show: impl FnMut(&V) -> Result<(), E>,
+        show_whole: impl FnMut(&W) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Some(data) = self.data.try_lock() else { return Ok(()) };
+        data.memo_whole().map_or(Ok(()), show_whole)?;
         data.journal.values().try_for_each(&mut show)
     }
 
@@ -309,7 +340,10 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Forgets the content, as if it had never been.
     pub fn clear(&self) {
-        let cleared = self.lock().journal.clear();
+        let cleared = {
+            let mut data = self.lock();
+            (data.journal.clear(), data.renew_memo(None, &mut None))
+        };
         drop(cleared);
     }
 

@@ -4,10 +4,10 @@ use std::hash::BuildHasher;
 
 use slab::Slab;
 
-use super::ViewId;
 use super::waiters::Waiters;
+use super::{Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Key, Marks};
-use crate::journal::{CursorId, Journal};
+use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
 
 #[derive(Debug)]
@@ -25,6 +25,24 @@ pub(super) struct Data<K, V, W, S> {
     pub(super) frozen: bool,
     pub(super) waiting_for_change: Waiters,
     pub(super) waiting_for_end: Waiters,
+    /// Goes with every update, so it keeps no value alive that the content does not.
+    memo: Option<Memo<W>>,
+}
+
+/// The finished form of what all cursors at one position have yet to see.
+#[derive(Debug)]
+struct Memo<W> {
+    position: Position,
+    whole: W,
+    /// Somebody has a reference already.
+    lent: bool,
+}
+
+/// Says what a finished form is for: see [`Store::memoize`](super::Store::memoize).
+#[derive(Clone, Copy, Debug)]
+pub struct MemoTicket {
+    position: Position,
+    end: Position,
 }
 
 impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
@@ -35,11 +53,12 @@ impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
             frozen: false,
             waiting_for_change: Waiters::default(),
             waiting_for_end: Waiters::default(),
+            memo: None,
         }
     }
 }
 
-impl<K: Key, V: Clone, W, S: BuildHasher + Default> Data<K, V, W, S> {
+impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     pub(super) fn add_view(&mut self, cursor: Option<CursorId>) -> ViewId {
         ViewId(self.views.insert(View { cursor, pending: Pending::default(), frozen: false }))
     }
@@ -69,23 +88,65 @@ impl<K: Key, V: Clone, W, S: BuildHasher + Default> Data<K, V, W, S> {
         &mut self,
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
-    ) -> Option<(Marks<K, V>, Option<W>)> {
-        let Self { journal, views, .. } = self;
-        let View { cursor, pending, .. } = &mut views[view.0];
-        match cursor.filter(|&cursor| journal.is_behind(cursor)) {
-            Some(cursor) if pending.is_empty() => {
-                let mut marks: Marks<K, V> =
-                    journal.unseen(cursor).map(|seen| seen.mark.clone()).collect();
-                marks.reverse();
-                journal.advance(cursor, &mut displaced.marks);
-                Some((marks, None))
-            }
-            Some(_) => {
-                self.settle(view, displaced);
-                Some(self.views[view.0].pending.take())
-            }
-            None => (!pending.is_empty()).then(|| pending.take()),
+    ) -> Option<Harvest<K, V, W>> {
+        let View { cursor, pending, .. } = &mut self.views[view.0];
+        match cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
+            Some(cursor) if pending.is_empty() => return Some(self.read(cursor, displaced)),
+            Some(_) => self.settle(view, displaced),
+            None if pending.is_empty() => return None,
+            None => {}
         }
+        let (marks, whole) = self.views[view.0].pending.take();
+        Some(Harvest { marks, whole: whole.map(Whole::Owned), memo: None })
+    }
+
+    /// What a cursor has yet to see, from the memo if it is there.
+    fn read(&mut self, cursor: CursorId, displaced: &mut Displaced<K, V, W>) -> Harvest<K, V, W> {
+        let position = self.journal.position(cursor);
+        let has_company = self.journal.has_company(cursor);
+        let whole = self.take_memo(position, has_company);
+        let mut marks = Marks::new();
+        if whole.is_none() {
+            marks.extend(self.journal.unseen(cursor).map(|seen| seen.mark.clone()));
+            marks.reverse();
+        }
+        self.journal.advance(cursor, &mut displaced.marks);
+        let memo = (has_company && whole.is_none())
+            .then(|| MemoTicket { position, end: self.journal.end() });
+        Harvest { marks, whole, memo }
+    }
+
+    fn take_memo(&mut self, position: Position, has_company: bool) -> Option<Whole<W>> {
+        let memo = self.memo.as_mut().filter(|memo| memo.position == position)?;
+        if has_company || memo.lent {
+            memo.lent = true;
+            return Some(Whole::Shared(memo.whole.clone()));
+        }
+        self.memo.take().map(|memo| Whole::Owned(memo.whole))
+    }
+
+    /// The content has changed: the memo is of no use any more. The finished form of the change
+    /// itself, if it has one, becomes the new one for those who had seen everything before.
+    #[must_use = "drop it after unlocking"]
+    pub(super) fn renew_memo(
+        &mut self,
+        position: Option<Position>,
+        whole: &mut Option<W>,
+    ) -> Option<W> {
+        let memo = position
+            .and_then(|position| whole.take().map(|whole| Memo { position, whole, lent: false }));
+        std::mem::replace(&mut self.memo, memo).map(|memo| memo.whole)
+    }
+
+    pub(super) fn accept_memo(&mut self, ticket: MemoTicket, whole: &mut Option<W>) {
+        if self.journal.end() == ticket.end && self.memo.is_none() {
+            self.memo =
+                whole.take().map(|whole| Memo { position: ticket.position, whole, lent: false });
+        }
+    }
+
+    pub(super) fn memo_whole(&self) -> Option<&W> {
+        self.memo.as_ref().map(|memo| &memo.whole)
     }
 
     /// Moves what the journal owes a view to what the view holds itself.

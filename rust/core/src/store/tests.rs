@@ -31,11 +31,11 @@ fn flushed<V: Clone>(store: &Subject<V>, view: ViewId) -> Vec<(&'static str, Fat
 fn a_view_gets_its_own_updates_in_order_with_the_shared_ones() {
     let store = Subject::default();
     let view = store.open_view();
-    store.update(set("a", 1)).expect("not frozen");
-    store.update_view(view, set("a", 2)).expect("not frozen");
-    store.update_view(view, set("b", 2)).expect("not frozen");
-    store.update(set("b", 3)).expect("not frozen");
-    store.update(set("c", 4)).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
+    store.update_view(view, &mut set("a", 2)).expect("not frozen");
+    store.update_view(view, &mut set("b", 2)).expect("not frozen");
+    store.update(&mut set("b", 3)).expect("not frozen");
+    store.update(&mut set("c", 4)).expect("not frozen");
     let mut change = flushed(&store, view);
     change.sort_by_key(|(key, _)| *key);
     assert_eq!(change, [("a", Fate::Set(2)), ("b", Fate::Set(3)), ("c", Fate::Set(4))]);
@@ -47,7 +47,7 @@ fn a_change_is_handed_out_oldest_first() {
     let store = Subject::default();
     let view = store.open_view();
     for key in ["a", "b", "c", "a"] {
-        store.update(set(key, 0)).expect("not frozen");
+        store.update(&mut set(key, 0)).expect("not frozen");
     }
     let keys: String = flushed(&store, view).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, "bca");
@@ -57,10 +57,10 @@ fn a_change_is_handed_out_oldest_first() {
 fn a_frozen_view_keeps_what_it_had_and_gets_no_more() {
     let store = Subject::default();
     let (frozen, other) = (store.open_view(), store.open_view());
-    store.update(set("a", 1)).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
     store.freeze_view(frozen);
-    store.update(set("a", 2)).expect("not frozen");
-    assert_eq!(store.update_view(frozen, set("b", 1)), Err(Frozen));
+    store.update(&mut set("a", 2)).expect("not frozen");
+    assert_eq!(store.update_view(frozen, &mut set("b", 1)), Err(Frozen));
     assert_eq!(flushed(&store, frozen), [("a", Fate::Set(1))]);
     assert!(matches!(store.flush(frozen), Flush::Drained));
     assert_eq!(flushed(&store, other), [("a", Fate::Set(2))]);
@@ -69,9 +69,9 @@ fn a_frozen_view_keeps_what_it_had_and_gets_no_more() {
 #[test]
 fn a_frozen_store_gives_its_content_once_to_a_new_view() {
     let store = Subject::default();
-    store.update(set("a", 1)).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
     store.freeze();
-    assert_eq!(store.update(set("a", 2)), Err(Frozen));
+    assert_eq!(store.update(&mut set("a", 2)), Err(Frozen));
     let view = store.open_view();
     assert_eq!(flushed(&store, view), [("a", Fate::Set(1))]);
     assert!(matches!(store.flush(view), Flush::Drained));
@@ -81,10 +81,10 @@ fn a_frozen_store_gives_its_content_once_to_a_new_view() {
 fn peeking_leaves_everything_pending() {
     let store = Subject::default();
     let view = store.open_view();
-    store.update(set("a", 1)).expect("not frozen");
-    assert_eq!(store.peek(view).marks.len(), 1);
-    store.update(set("a", 2)).expect("not frozen");
-    assert_eq!(store.peek(view).marks[0].fate, Fate::Set(2));
+    store.update(&mut set("a", 1)).expect("not frozen");
+    assert_eq!(store.peek(view).len(), 1);
+    store.update(&mut set("a", 2)).expect("not frozen");
+    assert_eq!(store.peek(view)[0].fate, Fate::Set(2));
     assert_eq!(flushed(&store, view), [("a", Fate::Set(2))]);
 }
 
@@ -92,7 +92,7 @@ fn peeking_leaves_everything_pending() {
 fn a_cursor_reads_what_became_of_the_content() {
     let store = Subject::default();
     let cursor = store.open_cursor();
-    store.update(Batch::new([("a", 1), ("b", 1)], ["b"])).expect("not frozen");
+    store.update(&mut Batch::new([("a", 1), ("b", 1)], ["b"])).expect("not frozen");
     let keys: Vec<_> =
         store.read(cursor).keys.into_iter().map(|read| (read.key, read.value)).collect();
     assert_eq!(keys, [("a", Some(1)), ("b", None)]);
@@ -119,24 +119,24 @@ fn no_operation_drops_a_value_under_the_lock() {
     let store = Arc::new(Subject::<Nosy>::default());
     let view = store.open_view();
     let nosy = || Nosy(Arc::new(NosyCore(Arc::downgrade(&store), view)));
-    store.update(set("replaced", nosy())).expect("not frozen");
-    store.update(set("replaced", nosy())).expect("not frozen");
-    store.update_view(view, set("replaced", nosy())).expect("not frozen");
-    store.update_view(view, set("own", nosy())).expect("not frozen");
-    store.update_view(view, set("own", nosy())).expect("not frozen");
-    store.update(Batch::new([("own", nosy())], ["own"])).expect("not frozen");
-    store.update(remove("replaced")).expect("not frozen");
+    store.update(&mut set("replaced", nosy())).expect("not frozen");
+    store.update(&mut set("replaced", nosy())).expect("not frozen");
+    store.update_view(view, &mut set("replaced", nosy())).expect("not frozen");
+    store.update_view(view, &mut set("own", nosy())).expect("not frozen");
+    store.update_view(view, &mut set("own", nosy())).expect("not frozen");
+    store.update(&mut Batch::new([("own", nosy())], ["own"])).expect("not frozen");
+    store.update(&mut remove("replaced")).expect("not frozen");
     drop(store.flush(view));
-    store.update(set("kept", nosy())).expect("not frozen");
+    store.update(&mut set("kept", nosy())).expect("not frozen");
     let dropped = store.open_view();
-    store.update_view(dropped, set("own", nosy())).expect("not frozen");
+    store.update_view(dropped, &mut set("own", nosy())).expect("not frozen");
     store.leave(dropped);
     store.freeze_view(view);
-    let _ = store.update_view(view, set("refused", nosy()));
+    let _ = store.update_view(view, &mut set("refused", nosy()));
     store.clear_view(view);
     store.clear();
     store.freeze();
-    let _ = store.update(set("refused", nosy()));
+    let _ = store.update(&mut set("refused", nosy()));
     assert_eq!(Arc::weak_count(&store), 0, "every value is gone");
 }
 
@@ -145,17 +145,16 @@ fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() 
     let store = Store::<Fragile, i32, (), RandomState>::default();
     let (view, buffer) = (store.open_view(), store.open_buffer());
     let keys = |value| Batch::new((0..3).map(|key| (Fragile(key), value)), []);
-    let known =
-        |view| store.peek(view).marks.iter().map(|mark| mark.fate.clone()).collect::<Vec<_>>();
-    store.update(keys(1)).expect("not frozen");
-    store.update_view(view, keys(2)).expect("not frozen");
-    store.update_view(buffer, keys(2)).expect("not frozen");
-    store.update(keys(3)).expect("not frozen");
+    let known = |view| store.peek(view).iter().map(|mark| mark.fate.clone()).collect::<Vec<_>>();
+    store.update(&mut keys(1)).expect("not frozen");
+    store.update_view(view, &mut keys(2)).expect("not frozen");
+    store.update_view(buffer, &mut keys(2)).expect("not frozen");
+    store.update(&mut keys(3)).expect("not frozen");
     let mut survived = 0;
     loop {
         let steps: [&dyn Fn(); 4] = [
-            &|| store.update(keys(4)).expect("not frozen"),
-            &|| store.update_view(buffer, keys(4)).expect("not frozen"),
+            &|| store.update(&mut keys(4)).expect("not frozen"),
+            &|| store.update_view(buffer, &mut keys(4)).expect("not frozen"),
             &|| drop(store.flush(view)),
             &|| store.freeze_view(view),
         ];
@@ -176,13 +175,13 @@ fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() 
 fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation() {
     let store = Subject::default();
     let view = store.open_view();
-    store.update(remove("owed")).expect("not frozen");
+    store.update(&mut remove("owed")).expect("not frozen");
     {
         let data = store.data.lock();
         store.leave(view);
         assert_eq!(data.journal.tombstones(), 1);
     }
-    store.update(set("a", 1)).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
     let data = store.data.lock();
     assert_eq!((data.views.len(), data.journal.cursors(), data.journal.tombstones()), (0, 0, 0));
 }
@@ -194,10 +193,10 @@ fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
     let is_woken = |sleeper: &Sleeper| sleeper.sleep(Some(Instant::now()));
     let for_change = store.wait(view, WakeFor::Change).expect("nothing is pending");
     let for_end = store.wait(view, WakeFor::End).expect("not frozen");
-    store.update(Batch::new([], [])).expect("not frozen");
-    store.update_view(other, set("a", 1)).expect("not frozen");
+    store.update(&mut Batch::new([], [])).expect("not frozen");
+    store.update_view(other, &mut set("a", 1)).expect("not frozen");
     assert!(!is_woken(&for_change) && !is_woken(&for_end));
-    store.update(set("a", 1)).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
     assert!(is_woken(&for_change) && !is_woken(&for_end));
     assert!(store.wait(view, WakeFor::Change).is_none(), "something is pending");
     store.freeze();
@@ -225,7 +224,7 @@ fn no_wake_up_is_lost_between_threads() {
     thread::scope(|scope| {
         scope.spawn(|| {
             for value in 0..CHANGES {
-                store.update(Batch::new([(value % 7, value)], [])).expect("not frozen");
+                store.update(&mut Batch::new([(value % 7, value)], [])).expect("not frozen");
             }
             store.freeze();
         });
