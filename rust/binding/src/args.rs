@@ -23,19 +23,19 @@ const WORTH_COPYING: usize = 3;
 pub(crate) type Value = Py<PyAny>;
 pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 
-/// The arguments of an `update()` as one batch.
+/// Fills an empty batch with the arguments of an `update()`.
 ///
-/// It carries a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That
-/// is not asked about a batch that is too small for it or has removals.
-pub(crate) fn batch(
+/// It gets a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That is
+/// not asked about a batch that is too small for it or has removals.
+pub(crate) fn fill(
+    batch: &mut Batch,
     updates: Option<&Bound<'_, PyAny>>,
     removals: Option<&Bound<'_, PyAny>>,
     wants_whole: impl FnOnce() -> bool,
-) -> PyResult<Batch> {
+) -> PyResult<()> {
     let Some(updates) = updates else {
-        let mut batch = Batch::default();
         batch.remove(removals.map_or_else(|| Ok(Vec::new()), names)?);
-        return Ok(batch);
+        return Ok(());
     };
     let Updates { mut dict, is_own } = own_or_borrowed_dict(updates)?;
     // First, because all of this may run code that changes the dictionary.
@@ -44,18 +44,17 @@ pub(crate) fn batch(
     if !is_own && (whole || cfg!(Py_GIL_DISABLED)) {
         dict = dict.copy()?;
     }
-    let mut batch = Batch::with_capacity(dict.len());
-    if !fill(&mut batch, &dict)? {
+    if !set_all(batch, &dict)? {
         dict = with_exact_keys(&dict)?;
-        batch = Batch::with_capacity(dict.len());
-        fill(&mut batch, &dict)?;
+        *batch = Batch::default();
+        set_all(batch, &dict)?;
     }
     if let Some(removals) = removals {
         batch.remove(removals);
     } else if whole {
         batch.finish(Finished { updates: dict.unbind(), removals: None });
     }
-    Ok(batch)
+    Ok(())
 }
 
 /// A new dictionary of what was passed as `updates`, with exact `str` keys.
@@ -135,8 +134,10 @@ fn own_or_borrowed_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Updates<'p
 }
 
 /// Adds the items of a dictionary; says no if a key is not an exact `str`. Runs no Python code.
-fn fill(batch: &mut Batch, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
-    for (key, value) in dict {
+fn set_all(batch: &mut Batch, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+    batch.reserve(dict.len());
+    // Spares the iterator the search for an item after the last.
+    for (key, value) in dict.iter().take(dict.len()) {
         let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(false) };
         batch.set(Name::of_exact(key)?, value.unbind());
     }

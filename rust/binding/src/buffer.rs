@@ -6,7 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::args::{self, Interval};
+use crate::args::{self, Batch, Interval};
 use crate::change::DictionaryChange;
 use crate::shared::{PyStore, StoreRef, change};
 use crate::subscription::Subscription;
@@ -98,7 +98,8 @@ impl DictionaryChangeBuffer {
         if status.frozen {
             return Err(frozen());
         }
-        let mut batch = args::batch(updates, removals, || !status.pending)?;
+        let mut batch = Batch::default();
+        args::fill(&mut batch, updates, removals, || !status.pending)?;
         self.store.update_view(self.view, &mut batch).map_err(|Frozen| frozen())
     }
 

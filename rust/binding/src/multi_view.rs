@@ -6,7 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::{self, Interval};
+use crate::args::{self, Batch, Interval};
 use crate::buffer::{DictionaryChangeBuffer, frozen};
 use crate::content::ContentCopy;
 use crate::shared::StoreRef;
@@ -63,7 +63,8 @@ impl DictionaryChangeMultiView {
         if self.store.is_frozen() {
             return Err(frozen());
         }
-        let mut batch = args::batch(updates, removals, || self.store.wants_whole())?;
+        let mut batch = Batch::default();
+        args::fill(&mut batch, updates, removals, || self.store.wants_whole())?;
         self.store.update(&mut batch).map_err(|Frozen| frozen())?;
         self.content.keep_level(py, &self.store);
         Ok(())

@@ -77,9 +77,9 @@ pub struct Batch<K, V, W = ()> {
 }
 
 impl<K: Key, V, W> Batch<K, V, W> {
-    /// A batch with room for so many keys.
-    pub fn with_capacity(keys: usize) -> Self {
-        Self { marks: Marks::with_capacity(keys), whole: None }
+    /// Makes room for so many more keys.
+    pub fn reserve(&mut self, keys: usize) {
+        self.marks.reserve(keys);
     }
 
     /// A batch of updates and removals, as [`set`](Self::set) and [`remove`](Self::remove) take them.

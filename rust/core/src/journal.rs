@@ -156,16 +156,29 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     ///
     /// What the change displaces is left in the batch, entries without a reader go to `freed`.
     pub fn apply<W>(&mut self, batch: &mut Batch<K, V, W>, freed: &mut Vec<Mark<K, V>>) {
+        // By far the most frequent change names one key; it needs no note of where its keys are.
+        if let [mark] = batch.marks.as_mut_slice() {
+            let entries = &self.entries;
+            let slot = self.index.find(&mark.key, |slot| &entries[slot].mark.key);
+            self.version += 1;
+            self.stamp(slot, mark, freed);
+            return;
+        }
         self.locate(batch);
         // From here on nothing can fail.
         self.version += 1;
         for (place, mark) in batch.marks.iter_mut().enumerate() {
-            match self.found[place] {
-                Some(slot) => self.change(slot, mark, freed),
-                // A removal that nobody waits for leaves no trace.
-                None if self.cursors.is_empty() && !mark.fate.is_live() => {}
-                None => self.add(mark),
-            }
+            self.stamp(self.found[place], mark, freed);
+        }
+    }
+
+    /// Gives a key its new fate. `slot` is where its entry is, if it has one. Nothing can fail.
+    fn stamp(&mut self, slot: Option<usize>, mark: &mut Mark<K, V>, freed: &mut Vec<Mark<K, V>>) {
+        match slot {
+            Some(slot) => self.change(slot, mark, freed),
+            // A removal that nobody waits for leaves no trace.
+            None if self.cursors.is_empty() && !mark.fate.is_live() => {}
+            None => self.add(mark),
         }
     }
 
@@ -175,8 +188,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.found.clear();
         self.found.extend(batch.marks.iter().map(|mark| self.index.find(&mark.key, key_at)));
         let new = self.found.iter().filter(|slot| slot.is_none()).count();
-        self.index.reserve(new, key_at);
-        self.entries.reserve(new);
+        if new > 0 {
+            self.index.reserve(new, key_at);
+            self.entries.reserve(new);
+        }
     }
 
     /// A key that has no entry yet. The fate moves in, the key is shared with the mark.

@@ -44,6 +44,7 @@ impl Waiters {
 }
 
 impl Woken {
+    #[inline]
     pub(super) fn wake(self) {
         for waiting in self.0 {
             waiting.sleeper.wake();
