@@ -152,7 +152,9 @@ impl Subscription {
         {
             let mut state = self.state.lock();
             state.busy = false;
-            state.due = Instant::now().checked_add(self.interval);
+            if matches!(next, Ok(Some(_))) {
+                state.due = Instant::now().checked_add(self.interval);
+            }
         }
         if matches!(next, Ok(None)) {
             self.close();
