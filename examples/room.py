@@ -1,0 +1,163 @@
+"""A room of clients that share one multi-view: load, live figures, and a check at the end.
+
+Without a recording, every client publishes its avatar 30 times a second and follows everybody
+at its own pace (5 to 60 Hz); some come late, leave, or step out for a while. With a recording,
+one publisher replays it and the clients follow. In the end the multi-view is frozen, every
+client takes what is still to come, and its replica is compared with the content.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+try:
+    from rich.console import Console
+
+    from roomkit import measure
+    from roomkit.avatars import synthetic
+    from roomkit.implementations import Implementation, UnavailableError, extension, model
+    from roomkit.interrupt import Interrupt
+    from roomkit.load import Load, replay
+    from roomkit.measure import Outcome
+    from roomkit.recording import read_recording
+    from roomkit.records import RecordingError
+    from roomkit.report import LiveDisplay, problems, table
+    from roomkit.threads import ThreadedRoom, TooManyThreadsError
+except ModuleNotFoundError as missing:
+    sys.exit(f"room.py: error: {missing}; the demo needs: pip install rich msgpack")
+except KeyboardInterrupt:
+    sys.exit(130)
+
+OK, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
+DEFAULT_SECONDS = 5.0
+
+
+def positive_int(text: str) -> int:
+    """Return the argument as a whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Return the argument as a number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return value
+
+
+# argparse names a type by its function when the text is not a number at all.
+positive_int.__name__ = "whole number"
+positive_float.__name__ = "number"
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the checked options."""
+    definitions = (measure.__doc__ or "").partition("\n\n")[2]
+    parser = argparse.ArgumentParser(
+        prog="room.py",
+        description=__doc__,
+        epilog=f"what the table says:\n\n{definitions}\n"
+        f"exit status: {OK} all is well, {WRONG} a replica differs or a client failed,\n"
+        f"{USAGE} wrong options or an unusable recording, {INTERRUPTED} ended by Ctrl-C",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--clients", type=positive_int, default=50, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=positive_float,
+        metavar="S",
+        help=f"length of the run (default: {DEFAULT_SECONDS:g}, or the whole recording)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the synthetic room (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--recording",
+        type=Path,
+        metavar="FILE",
+        help="replay this: JSON lines with t, updates and removals (plain or gzip), "
+        "or a .nanover.zip",
+    )
+    parser.add_argument(
+        "--speed", type=positive_float, metavar="X", help="speed of the replay (default: 1)"
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="run the same load on the plain-Python model first, and show both",
+    )
+    options = parser.parse_args(arguments)
+    if options.speed is not None and options.recording is None:
+        parser.error("--speed is of a replay: it needs --recording FILE")
+    return options
+
+
+def make_load(options: argparse.Namespace) -> Load:
+    """Return what the options ask to be played."""
+    if options.recording is None:
+        seconds = options.seconds or DEFAULT_SECONDS
+        return synthetic(clients=options.clients, seconds=seconds, seed=options.seed)
+    speed = options.speed or 1.0
+    return replay(
+        read_recording(options.recording),
+        clients=options.clients,
+        speed=speed,
+        limit=options.seconds,
+        title=f"{options.clients} clients, {options.recording.name} at speed {speed:g}",
+    )
+
+
+def play(load: Load, implementations: Sequence[Implementation], console: Console) -> list[Outcome]:
+    """Play the load on one implementation after the other, unless interrupted."""
+    outcomes: list[Outcome] = []
+    with Interrupt() as interrupt:
+        for implementation in implementations:
+            room = ThreadedRoom(load, implementation)
+            with LiveDisplay(console, load.title, implementation.name, load.seconds) as live:
+                outcomes.append(room.run(lambda: interrupt.requested, live.show))
+            if interrupt.requested:
+                break
+    return outcomes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and return its exit status."""
+    options = parse_arguments(arguments)
+    console = Console(highlight=False)
+    try:
+        implementations = [model(), extension()] if options.compare else [extension()]
+        load = make_load(options)
+        outcomes = play(load, implementations, console)
+    except OSError as error:
+        return fail(f"{error.filename or options.recording}: {error.strerror or error}", USAGE)
+    except RecordingError as error:
+        return fail(str(error), USAGE)
+    except (UnavailableError, TooManyThreadsError) as error:
+        return fail(str(error), WRONG)
+    except KeyboardInterrupt:
+        return fail("interrupted", INTERRUPTED)
+    console.print(table(outcomes, f"{load.title}, {load.seconds:.1f} s of load"))
+    for problem in problems(outcomes):
+        print(f"room.py: {problem}", file=sys.stderr)
+    if not all(outcome.is_right for outcome in outcomes):
+        return WRONG
+    return INTERRUPTED if any(outcome.interrupted for outcome in outcomes) else OK
+
+
+def fail(why: str, status: int) -> int:
+    """Say on one line why there is no result."""
+    print(f"room.py: error: {why}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Ctrl-C as a request that the main thread looks at when it is ready to."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+
+class Interrupt:
+    """While entered, the first Ctrl-C sets `requested`; a second one is the usual exception.
+
+    An exception could come anywhere: between the start of two threads, or while they are being
+    ended. It is the handler's only act to set a plain attribute, because a handler must not
+    take a lock that the code it interrupts may hold, as `threading.Event.set` would.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __enter__(self) -> Interrupt:
+        self._previous = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,93 @@
+"""Changes can be copied and pickled as any Python object can, with whatever was added to them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from change_buffers import DictionaryChange
+
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+
+
+class Subclass(DictionaryChange):
+    """A subclass without anything of its own."""
+
+
+class Labelled(DictionaryChange):
+    """A subclass whose constructor takes something else."""
+
+    def __init__(self, label: str, *, size: int) -> None:
+        super().__init__({label: size}, removals=[f"old {label}"])
+        self.label = label
+
+
+class Slotted(DictionaryChange):
+    """A subclass that keeps its own attribute in a slot."""
+
+    __slots__ = ("label",)
+
+
+def parts(change: DictionaryChange) -> tuple[dict, set]:
+    return change.updates, change.removals
+
+
+def assert_is_copy_of(duplicate, original):
+    assert type(duplicate) is type(original)
+    assert duplicate is not original
+    assert parts(duplicate) == parts(original)
+    assert vars(duplicate) == vars(original)
+
+
+def examples():
+    annotated = DictionaryChange({"a": [1]}, ["b"])
+    annotated.note = "hello"
+    odd = DictionaryChange({"": 0, "\0": 1, "\ud800": 2, "\U0001d11e": 3}, ["\udfff"])
+    return [DictionaryChange(), annotated, odd, Subclass({"a": 1}), Labelled("a", size=1)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("change", examples(), ids=lambda change: type(change).__name__)
+def test_changes_can_be_pickled(change, protocol):
+    assert_is_copy_of(pickle.loads(pickle.dumps(change, protocol)), change)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("change", examples(), ids=lambda change: type(change).__name__)
+def test_changes_can_be_copied(change, duplicate):
+    assert_is_copy_of(duplicate(change), change)
+
+
+def test_a_slot_of_a_subclass_is_copied():
+    change = Slotted({"a": 1})
+    change.label = "hello"
+    for duplicate in (copy.copy(change), pickle.loads(pickle.dumps(change))):
+        assert duplicate.label == "hello"
+        assert duplicate.updates == {"a": 1}
+
+
+def test_assigned_parts_are_copied_and_pickled():
+    change = DictionaryChange()
+    change.updates, change.removals = {"x": 1}, {"y"}
+    for duplicate in (copy.copy(change), pickle.loads(pickle.dumps(change))):
+        assert parts(duplicate) == ({"x": 1}, {"y"})
+
+
+def test_a_copy_shares_the_values_and_a_deep_copy_does_not():
+    value = [1]
+    change = DictionaryChange({"a": value})
+    assert copy.copy(change).updates["a"] is value
+    deep = copy.deepcopy(change)
+    assert deep.updates["a"] == value
+    assert deep.updates["a"] is not value
+    deep.updates["b"] = 2
+    assert change.updates == {"a": [1]}
+
+
+def test_a_change_within_itself_can_be_copied_deeply_and_pickled():
+    change = DictionaryChange()
+    change.updates["self"] = change
+    for duplicate in (copy.deepcopy(change), pickle.loads(pickle.dumps(change))):
+        assert duplicate.updates["self"] is duplicate

@@ -1,0 +1,111 @@
+"""Finalizers may use the very object whose operation has released the value.
+
+They run when a value is replaced, removed or dropped, and wherever garbage is collected. A hang
+would hold the GIL, hence the child processes.
+"""
+
+from __future__ import annotations
+
+from helpers import run_child
+
+
+def test_finalizers_may_call_everything():
+    output = run_child("import finalizer_calls; finalizer_calls.run()")
+    assert len(output.splitlines()) > 400
+
+
+def test_callbacks_of_weak_references_may_call_everything():
+    output = run_child("import finalizer_calls; finalizer_calls.run(by_reference=True)")
+    assert len(output.splitlines()) > 400
+
+
+def test_garbage_may_be_collected_anywhere():
+    run_child(
+        """
+        import gc
+        from change_buffers import *
+
+        class Cycle:
+            def __init__(self):
+                self.me = self
+
+            def __del__(self):
+                # What is collected here may itself be waiting to use what is being used.
+                try:
+                    buffer.update({"a": 1}, ["b"])
+                    mv.update({"a": None}, ["b"])
+                    with mv.create_view() as view:
+                        view._pending_changes
+                    mv.copy_content()
+                    finalized.append(1)
+                except ObjectFrozenError:
+                    pass
+
+        finalized = []
+        for _ in range(30):
+            buffer, mv = DictionaryChangeBuffer(), DictionaryChangeMultiView()
+            gc.set_threshold(1)
+            with mv.create_view() as view, mv.subscribe_changes() as subscription:
+                for i in range(10):
+                    mv.update({"a": Cycle(), f"key {i}": Cycle()}, [f"key {i - 1}"])
+                    buffer.update({"a": Cycle(), "c": Cycle(), "d": i}, [f"key {i}"])
+                    view.update({"private": Cycle()})
+                    view._pending_changes, view._pending_removals, mv.copy_content()
+                    view.flush_changed_blocking()
+                    next(subscription)
+                    buffer._pending_changes, buffer._pending_removals
+                    buffer.flush_changed_blocking()
+                    repr(DictionaryChange({"a": Cycle()}, ["b"]))
+                mv.freeze()
+            gc.set_threshold(700)
+            gc.collect()
+        assert len(finalized) > 300
+        """
+    )
+
+
+def test_finalizers_do_not_disturb_the_order_of_the_content():
+    run_child(
+        """
+        import random
+        from change_buffers import *
+
+        class Value:
+            def __del__(self):
+                global depth
+                if depth < 3 and chance.random() < 0.3:
+                    depth += 1
+                    act()
+                    depth -= 1
+
+        def act():
+            updates = chance.sample(keys, chance.randint(0, 3))
+            removals = chance.sample(keys, chance.randint(0, 2))
+            log.append((updates, removals))
+            mv.update({key: Value() for key in updates}, removals)
+            if chance.random() < 0.2:
+                mv.copy_content()
+
+        keys = [f"key {i}" for i in range(12)]
+        for seed in range(60):
+            chance, depth = random.Random(seed), 3
+            mv, plain, log = DictionaryChangeMultiView(), {}, []
+            for _ in range(150):
+                depth = 0
+                act()
+                if chance.random() < 0.1:
+                    while True:
+                        length = len(log)
+                        order = list(mv.copy_content())
+                        if len(log) == length:  # no finalizer came in between
+                            break
+                    for updates, removals in log:
+                        plain.update(dict.fromkeys(updates))
+                        for key in removals:
+                            plain.pop(key, None)
+                    log.clear()
+                    assert order == list(plain)
+            depth = 3
+            del mv
+        """
+    )

@@ -1,0 +1,317 @@
+"""Random sequences of calls, made to the model and to the extension, must have the same results."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+import change_buffers
+import reference
+from helpers import BoomError, PlainMapping, RaisingMapping, raising_iterator
+
+
+class Name(str):
+    """A key of a subclass that behaves as a string should."""
+
+    __slots__ = ()
+
+
+class Stranger(str):
+    """A key of a subclass that is equal to itself alone."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return self is other
+
+    def __ne__(self, other):
+        return self is not other
+
+    def __hash__(self):
+        return hash(str(self)) ^ 1
+
+
+class Value:
+    """A value to be told from others, in a report as well."""
+
+    count = 0
+
+    def __init__(self):
+        Value.count += 1
+        self.number = Value.count
+
+    def __repr__(self):
+        return f"value {self.number}"
+
+
+TEXTS = ["a", "b", "c", "d", "", "\0", "\ud800", "\U0001f600", "long" * 1000]
+keys = st.sampled_from(TEXTS) | st.builds(
+    lambda kind, text: kind(text), st.sampled_from([Name, Stranger]), st.sampled_from("ab")
+)
+mappings = st.sampled_from([dict, OrderedDict, MappingProxyType, PlainMapping])
+iterables = st.sampled_from([list, tuple, set, frozenset, dict.fromkeys, iter])
+contents = st.lists(keys, max_size=5).map(lambda names: {name: Value() for name in names})
+
+# Arguments come as functions that make them, for both sides must get an iterator of their own.
+good_updates = st.none().map(lambda none: lambda: none) | st.builds(
+    lambda kind, content: lambda: kind(content), mappings, contents
+)
+good_removals = st.none().map(lambda none: lambda: none) | st.builds(
+    lambda kind, names: lambda: kind(names), iterables, st.lists(keys, max_size=4)
+)
+bad_updates = st.sampled_from(
+    [
+        lambda: 5,
+        lambda: "abc",
+        lambda: [("a", 1)],
+        lambda: {1: 1},
+        lambda: {"a": 1, None: 1},
+        lambda: PlainMapping({"a": 1, b"b": 1}),
+        lambda: RaisingMapping({"a": 1, "b": 1}),
+    ]
+)
+bad_removals = st.sampled_from(
+    [
+        lambda: 5,
+        lambda: "abc",
+        lambda: b"abc",
+        lambda: Name("a"),
+        lambda: ["a", 1],
+        lambda: ["a", []],
+        lambda: (key for key in ("a", None)),
+        lambda: raising_iterator("a", "b"),
+    ]
+)
+arguments = st.tuples(good_updates, good_removals)
+bad_arguments = st.tuples(bad_updates, good_removals) | st.tuples(good_updates, bad_removals)
+
+
+def outcome(function: Any, *args: Any) -> Any:
+    """Give what a call returned, or the name of the error's type."""
+    try:
+        return function(*args)
+    except Exception as error:
+        return type(error).__name__
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two dicts are equal, their values by identity."""
+    return left.keys() == right.keys() and all(left[key] is right[key] for key in left)
+
+
+def assert_same_pending(model: Any, ours: Any) -> None:
+    assert same(ours._pending_changes, model._pending_changes)
+    assert ours._pending_removals == model._pending_removals
+    assert all(type(key) is str for key in (*ours._pending_changes, *ours._pending_removals))
+
+
+def assert_same_change(model: Any, ours: Any) -> None:
+    if isinstance(model, str):  # the name of an error
+        assert ours == model
+        return
+    assert type(ours) is change_buffers.DictionaryChange
+    assert same(ours.updates, model.updates)
+    assert ours.removals == model.removals
+    assert {type(key) for key in (*ours.updates, *ours.removals)} <= {str}
+
+
+def can_flush(model: Any) -> bool:
+    """Whether a flush would not wait."""
+    return bool(model._frozen or model._pending_changes or model._pending_removals)
+
+
+class BufferMachine(RuleBasedStateMachine):
+    """One buffer; it is the first of `buffers`, to which the other machine adds views."""
+
+    def __init__(self):
+        super().__init__()
+        self.buffers = [
+            (reference.DictionaryChangeBuffer(), change_buffers.DictionaryChangeBuffer())
+        ]
+
+    def update_both(self, pair, make_updates, make_removals):
+        model, ours = pair
+        expected = outcome(reference.strict_update, model, make_updates(), make_removals())
+        assert outcome(ours.update, make_updates(), make_removals()) == expected
+
+    def pick(self, number):
+        return self.buffers[number % len(self.buffers)]
+
+    numbers = st.integers(0, 50)
+
+    @rule(number=numbers, arguments=arguments)
+    def update_buffer(self, number, arguments):
+        self.update_both(self.pick(number), *arguments)
+
+    @rule(number=numbers, arguments=bad_arguments)
+    def update_buffer_badly(self, number, arguments):
+        self.update_both(self.pick(number), *arguments)
+
+    @rule(number=numbers)
+    def flush(self, number):
+        model, ours = self.pick(number)
+        if can_flush(model):
+            expected = outcome(model.flush_changed_blocking)
+            assert_same_change(expected, outcome(ours.flush_changed_blocking))
+
+    @rule(number=numbers)
+    def iterate(self, number):
+        # A subscription without an interval does what flushes would do.
+        model, ours = self.pick(number)
+        if can_flush(model):
+            expected = outcome(next, model.subscribe_changes())
+            with ours.subscribe_changes() as subscription:
+                assert_same_change(expected, outcome(next, subscription))
+
+    # Looking is a rule and no invariant, since looking may well prepare something for later.
+    @rule(number=numbers)
+    def look(self, number):
+        assert_same_pending(*self.pick(number))
+
+    @rule(number=numbers, now=st.integers(0, 3))
+    def freeze_buffer(self, number, now):
+        if now == 0:  # not as often as everything else, which it would put an end to
+            model, ours = self.pick(number)
+            model.freeze()
+            ours.freeze()
+
+    def teardown(self):
+        for model, ours in self.buffers:
+            assert_same_pending(model, ours)
+            if can_flush(model):
+                expected = outcome(model.flush_changed_blocking)
+                assert_same_change(expected, outcome(ours.flush_changed_blocking))
+            assert_same_pending(model, ours)
+            model.freeze()
+            ours.freeze()
+            assert outcome(ours.flush_changed_blocking) == "ObjectFrozenError"
+
+
+class MultiViewMachine(BufferMachine):
+    """Several multi-views, of which at most one is not frozen, their views and subscriptions."""
+
+    def __init__(self):
+        super().__init__()
+        self.multi_views = []
+        self.contexts = []
+        self.subscriptions = []
+        self.make_multi_view()
+
+    def make_multi_view(self):
+        self.multi_views.append(
+            (reference.DictionaryChangeMultiView(), change_buffers.DictionaryChangeMultiView())
+        )
+
+    def pick_multi_view(self, number):
+        # The latest is the one that is likely to be alive.
+        return self.multi_views[-1 if number % 4 else number // 4 % len(self.multi_views)]
+
+    numbers = BufferMachine.numbers
+
+    @rule(number=numbers, arguments=arguments)
+    def update(self, number, arguments):
+        self.update_both(self.pick_multi_view(number), *arguments)
+
+    @rule(number=numbers, arguments=arguments)
+    def update_again(self, number, arguments):
+        self.update_both(self.pick_multi_view(number), *arguments)
+
+    @rule(number=numbers, arguments=bad_arguments)
+    def update_badly(self, number, arguments):
+        self.update_both(self.pick_multi_view(number), *arguments)
+
+    @rule(number=numbers)
+    def copy_content(self, number):
+        model, ours = self.pick_multi_view(number)
+        expected, content = model.copy_content(), ours.copy_content()
+        assert list(content) == list(expected)
+        assert same(content, expected)
+        assert all(type(key) is str for key in content)
+
+    @rule(number=numbers)
+    def make_view(self, number):
+        model, ours = (multi_view.create_view() for multi_view in self.pick_multi_view(number))
+        self.contexts.append((model, ours))
+        self.buffers.append((model.__enter__(), ours.__enter__()))
+
+    @precondition(lambda self: self.contexts)
+    @rule(number=numbers, raises=st.booleans())
+    def leave_view(self, number, raises):
+        model, ours = self.contexts.pop(number % len(self.contexts))
+        error = BoomError() if raises else None
+        arguments = (type(error), error, None) if raises else (None, None, None)
+        with suppress(BoomError):
+            model.__exit__(*arguments)
+        assert not ours.__exit__(*arguments)
+
+    @rule(number=numbers, other=numbers)
+    def remove_view(self, number, other):
+        # Any buffer will do: a view of another multi-view, one that is removed already, no view.
+        model, ours = self.pick_multi_view(number)
+        model_view, our_view = self.pick(other)
+        model.remove_view(model_view)
+        ours.remove_view(our_view)
+
+    @rule(number=numbers)
+    def drop_view(self, number):
+        # The model feeds it for ever, which makes no difference to anything else.
+        if len(self.buffers) > 1:
+            del self.buffers[1 + number % (len(self.buffers) - 1)]
+
+    @rule(number=numbers)
+    def subscribe(self, number):
+        model, ours = self.pick_multi_view(number)
+        self.subscriptions.append([model, None, ours.subscribe_changes()])
+
+    @precondition(lambda self: self.subscriptions)
+    @rule(number=numbers)
+    def receive(self, number):
+        # The model of a subscription is a view that is made when it is needed first.
+        subscription = self.subscriptions[number % len(self.subscriptions)]
+        multi_view, view, ours = subscription
+        if view is None:
+            if not multi_view._content and not multi_view._frozen:
+                return  # its first `next()` would have to wait
+            view = subscription[1] = multi_view._add_view()
+        if can_flush(view):
+            expected = outcome(view.flush_changed_blocking)
+            expected = "StopIteration" if expected == "ObjectFrozenError" else expected
+            assert_same_change(expected, outcome(next, ours))
+
+    @precondition(lambda self: self.subscriptions)
+    @rule(number=numbers, close=st.booleans())
+    def end_subscription(self, number, close):
+        *_, ours = self.subscriptions.pop(number % len(self.subscriptions))
+        if close:
+            ours.close()
+            assert outcome(next, ours) == "StopIteration"
+
+    @rule(now=st.integers(0, 5))
+    def freeze(self, now):
+        if now == 0:
+            model, ours = self.multi_views[-1]
+            model.freeze()
+            ours.freeze()
+
+    @precondition(lambda self: self.multi_views[-1][0]._frozen)
+    @rule()
+    def start_another(self):
+        self.make_multi_view()
+
+    def teardown(self):
+        for number in range(len(self.multi_views)):
+            self.copy_content(4 * number)
+        super().teardown()
+
+
+TestBuffer = BufferMachine.TestCase
+TestBuffer.settings = settings(max_examples=150, stateful_step_count=30)
+
+TestMultiView = MultiViewMachine.TestCase
+TestMultiView.settings = settings(max_examples=300, stateful_step_count=60)
