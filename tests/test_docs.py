@@ -1,0 +1,97 @@
+"""Every code block in README and docs does what it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helpers import run_child
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(page, text.count("\n", 0, m.start()) + 1, m[2], textwrap.dedent(m[3]))
+        for m in FENCE.finditer(text)
+    ]
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def blocks_in(*languages: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language in languages]
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    # Plain text shows diagrams and output; there is nothing to run in it.
+    others = [
+        str(block) for block in BLOCKS if block not in blocks_in("python", "sh", "diff", "text")
+    ]
+    assert not others
+
+
+@pytest.mark.parametrize("block", blocks_in("python"), ids=str)
+def test_a_python_block_runs(block: Block) -> None:
+    run_child(block.text)
+
+
+@pytest.mark.parametrize("block", blocks_in("diff"), ids=str)
+def test_both_sides_of_a_change_of_imports_work(block: Block) -> None:
+    sides = {"-": "import change_buffers; change_buffers.install()", "+": ""}
+    for sign, before in sides.items():
+        side = "".join(line[1:].lstrip() for line in block.text.splitlines(True) if line[0] == sign)
+        assert side
+        run_child(f"{before}\n{side}")
+
+
+@pytest.mark.parametrize("block", blocks_in("sh"), ids=str)
+def test_a_shell_block_names_things_that_exist(block: Block) -> None:
+    """The commands build, test or install everything: here only whether they could be run."""
+    for line in block.text.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        if program == "make":
+            subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, timeout=60)
+        elif program in {"python", ".venv/bin/python"}:
+            check_python_command(arguments)
+        else:
+            assert [program, *arguments] in (
+                ["pip", "install", "change-buffers"],
+                ["pip", "install", "."],
+            ), line
+
+
+def check_python_command(arguments: list[str]) -> None:
+    if arguments[0] == "-m":
+        run_child(f"import importlib.util; assert importlib.util.find_spec({arguments[1]!r})")
+        return
+    options = [argument for argument in arguments if argument.startswith("--")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in script_sources(arguments[0]))
+    assert all(option in text for option in options), arguments
+
+
+def script_sources(script: str) -> list[Path]:
+    path = ROOT / script
+    assert path.is_file(), script
+    return [path, *path.parent.rglob("*.py")]
