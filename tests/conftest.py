@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,6 +21,9 @@ settings.register_profile("local", deadline=None)
 # Continuous integration should fail because of a change, not because of a lucky draw.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+# Fixtures of several test files that belong together.
+pytest_plugins = ["nanover_trees", "program_runs", "room_runs"]
 
 
 @pytest.fixture
@@ -41,3 +47,17 @@ def buffer(request: pytest.FixtureRequest) -> Iterator[change_buffers.Dictionary
     else:
         with change_buffers.DictionaryChangeMultiView().create_view() as view:
             yield view
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which this package, and nothing else, is installed."""
+    folder = tmp_path_factory.mktemp("library")
+    assert change_buffers.__file__ is not None
+    package = Path(change_buffers.__file__).parent
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    version = metadata.version("change-buffers")
+    info = folder / f"{package.name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: change-buffers\nVersion: {version}\n")
+    return folder

@@ -29,10 +29,6 @@ def test_a_buffer_takes_no_arguments():
         DictionaryChangeBuffer(updates={})
 
 
-def test_the_error_is_a_plain_exception():
-    assert ObjectFrozenError.__bases__ == (Exception,)
-
-
 def test_the_class_can_be_extended():
     class Named(DictionaryChangeBuffer):
         def __init__(self, name):

@@ -1,0 +1,59 @@
+"""The room demo, run as its users run it, and the modules that it is made of."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOM = EXAMPLES / "room.py"
+CHILD_TIMEOUT = 30
+SMALL = ("--clients", "6", "--seconds", "1")
+
+Kit = Callable[[str], ModuleType]
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, ROOM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Otherwise the box-drawing characters depend on the locale of whoever runs the tests.
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        encoding="utf-8",
+    )
+
+
+def finish(child: subprocess.Popen[str]) -> tuple[int, str, str]:
+    try:
+        out, err = child.communicate(timeout=CHILD_TIMEOUT)
+    finally:
+        child.kill()
+    return child.returncode, out, err
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    return finish(start(*arguments))
+
+
+def row(table: str, label: str) -> list[str]:
+    """Return the cells beside a label of the table."""
+    lines = [line for line in table.splitlines() if f" {label} " in line]
+    assert len(lines) == 1, table
+    return [cell.strip() for cell in re.split("[│|]", lines[0])[2:-1]]
+
+
+@pytest.fixture
+def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+    """Give access to the modules of the demo."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return lambda name: importlib.import_module(f"roomkit.{name}")
