@@ -13,6 +13,8 @@ from change_buffers._core import (
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
     ObjectFrozenError,
+    Stats,
+    Subscription,
 )
 from change_buffers._install import install, uninstall
 
@@ -31,6 +33,8 @@ __all__ = [
     "KeyRemovals",
     "KeyUpdates",
     "ObjectFrozenError",
+    "Stats",
+    "Subscription",
     "__version__",
     "install",
     "uninstall",

@@ -1,6 +1,6 @@
 """The Rust core of change-buffers. Import the names from `change_buffers` instead."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, SupportsFloat, SupportsIndex, final
 
@@ -11,6 +11,8 @@ __all__ = [
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
     "ObjectFrozenError",
+    "SharedStore",
+    "Stats",
     "Subscription",
     "ViewContext",
 ]
@@ -110,12 +112,18 @@ class DictionaryChangeBuffer:
                 string, or a key is not a `str`.
         """
 
-    def flush_changed_blocking(self) -> DictionaryChange:
+    def flush_changed_blocking(
+        self, timeout: SupportsFloat | SupportsIndex | None = None
+    ) -> DictionaryChange:
         """Wait until something is pending, then return it and forget it.
 
         Several threads may wait on one buffer: every pending change goes to exactly one of them.
         The GIL is released while waiting. On the main thread a signal handler that raises, as
         Ctrl-C does, ends the wait within 0.2 seconds; nothing is lost by that.
+
+        Args:
+            timeout: Seconds to wait at most, or `None` to wait as long as it takes. Without a
+                positive number it does not wait.
 
         Returns:
             The pending change; it belongs to the caller alone.
@@ -123,6 +131,32 @@ class DictionaryChangeBuffer:
         Raises:
             ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
                 pending.
+            TimeoutError: The time is over; nothing is lost by that.
+            TypeError: `timeout` is not a number.
+            OverflowError: `timeout` is longer than 292 years.
+        """
+
+    def flush_changed_nowait(self) -> DictionaryChange | None:
+        """Return what is pending and forget it, or return `None` when nothing is.
+
+        Raises:
+            ObjectFrozenError: The buffer is frozen and nothing is pending.
+        """
+
+    def flush_changed(self) -> Coroutine[Any, Any, DictionaryChange]:
+        """Wait in an asyncio task until something is pending, then return it and forget it.
+
+        To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
+        every pending change goes to exactly one of them. Cancelling it loses nothing: what is
+        pending stays pending.
+
+        Returns:
+            An awaitable of the pending change, which belongs to the caller alone.
+
+        Raises:
+            ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
+                pending.
+            RuntimeError: No event loop is running in this thread.
         """
 
     def freeze(self) -> None:
@@ -157,6 +191,13 @@ class DictionaryChangeBuffer:
     def _pending_removals(self) -> set[str]:
         """A snapshot of the removals that a flush would give now. Private."""
 
+    @property
+    def _shared(self) -> SharedStore:
+        """The store that tasks wait on. Private."""
+
+    def _wait(self, hub: int) -> int | None:
+        """Register a task that waits for a change, unless there is one. Private."""
+
 @disjoint_base
 class DictionaryChangeMultiView:
     """A shared dictionary that any number of views follow, each at its own pace.
@@ -187,12 +228,20 @@ class DictionaryChangeMultiView:
                 string, or a key is not a `str`.
         """
 
-    def create_view(self) -> ViewContext:
+    def create_view(self, prefixes: str | Iterable[str] | None = None) -> ViewContext:
         """Give a context manager that makes a view on entry and removes it on exit.
 
         The view's first flush is the content at the moment of entry, merged with what came since;
         nothing is pending if that is empty. It is removed however the body ends. One use per
         call. Making a view takes the same time whatever the size of the content.
+
+        Args:
+            prefixes: One `str` or several. The view is about the keys that start with one of them:
+                other keys are in none of its flushes and wake nobody who waits for one. `None`
+                stands for all keys.
+
+        Raises:
+            TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
         """
 
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
@@ -207,7 +256,11 @@ class DictionaryChangeMultiView:
             TypeError: `view` is not a `DictionaryChangeBuffer`.
         """
 
-    def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
+    def subscribe_changes(
+        self,
+        interval: SupportsFloat | SupportsIndex = 0,
+        prefixes: str | Iterable[str] | None = None,
+    ) -> Subscription:
         """Iterate over the changes of the shared dictionary, paced, beginning with its content.
 
         Like `DictionaryChangeBuffer.subscribe_changes()`, over a private view that is made when
@@ -216,9 +269,11 @@ class DictionaryChangeMultiView:
 
         Args:
             interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+            prefixes: One `str` or several, as for `create_view()`.
 
         Raises:
-            TypeError: `interval` is not a number.
+            TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an iterable
+                of `str`.
             ValueError: `interval` is negative or NaN.
             OverflowError: `interval` is longer than 292 years.
         """
@@ -236,24 +291,44 @@ class DictionaryChangeMultiView:
             A new `dict`, shallow, in the order a plain one would have after the same operations.
         """
 
+    def stats(self) -> Stats:
+        """Count keys, views, waiters and more, for operations.
+
+        Takes time in proportion to the number of views, whatever they hold: it can be polled.
+        """
+
 @final
 class Subscription:
     """An iterator over the changes of a buffer or a multi-view, at a pace.
 
-    Made by `subscribe_changes()`. `next()` waits for a change that is due; the iteration ends
-    when the source is frozen and drained, or the subscription is closed. Works as a context
-    manager that closes it. One thread at a time may be in `next()`, another gets a `ValueError`;
-    any thread may call `close()`.
+    Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change is
+    waited for until there is one and it is due, and the iteration ends when the source is frozen
+    and drained, or the subscription is closed. It works as a context manager, with `with` and with
+    `async with`, that closes it.
+
+    One thread or task at a time may wait for the next change, another gets a `ValueError`; any
+    thread may call `close()` or set `interval`.
     """
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> DictionaryChange: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, DictionaryChange]: ...
+    @property
+    def interval(self) -> float:
+        """Seconds that lie at least between two deliveries. Setting it takes effect at once."""
+
+    @interval.setter
+    def interval(self, value: SupportsFloat | SupportsIndex) -> None: ...
     def close(self) -> None:
         """End the iteration and remove the private view, if there is one.
 
-        A thread that waits in `next()` is woken and its iteration ends. Closing twice is no
-        error.
+        A thread or task that waits for the next change is woken and its iteration ends. Closing
+        twice is no error.
         """
+
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        """Do what `close()` does. To be awaited."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -264,6 +339,107 @@ class Subscription:
         /,
     ) -> Literal[False]:
         """Close the subscription."""
+
+    def __aenter__(self) -> Coroutine[Any, Any, Self]:
+        """Give the subscription. To be awaited."""
+
+    def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> Coroutine[Any, Any, None]:
+        """Close the subscription. To be awaited."""
+
+    def _claim(self) -> None:
+        """Begin to wait for the next change, alone. Private."""
+
+    def _release(self) -> None:
+        """End what `_claim()` began. Private."""
+
+    @property
+    def _shared(self) -> SharedStore | None:
+        """The store to wait on; none once closed. Private."""
+
+    def _step(self) -> DictionaryChange | float | None:
+        """The next change, `None` at the end, or for how many seconds to wait at most. Private."""
+
+    def _wait(self, hub: int, for_change: bool) -> int | None:
+        """Register a task that is to be told of a change, or else of the end alone. Private."""
+
+@final
+class Stats:
+    """How a multi-view was at one moment. Made by `DictionaryChangeMultiView.stats()`."""
+
+    @property
+    def keys(self) -> int:
+        """Keys of the content."""
+
+    @property
+    def tombstones(self) -> int:
+        """Removed keys that are kept for views that have not seen their removal."""
+
+    @property
+    def views(self) -> int:
+        """Views that are fed."""
+
+    @property
+    def waiting_threads(self) -> int:
+        """Threads that wait for a change, or for the next one to be due."""
+
+    @property
+    def waiting_tasks(self) -> int:
+        """Asyncio tasks that wait for a change, or for the next one to be due."""
+
+    @property
+    def version(self) -> int:
+        """Counts up with every update."""
+
+    @property
+    def lag_versions(self) -> int:
+        """How many versions the slowest view is behind."""
+
+    @property
+    def lag_keys(self) -> int:
+        """How many keys the next flush of any view names at most.
+
+        A key that changed twice counts twice, up to all keys there are.
+        """
+
+    @property
+    def updates(self) -> int:
+        """Updates so far that named a key, those of single views included."""
+
+    @property
+    def flushes(self) -> int:
+        """Flushes so far that gave a change, those of subscriptions included."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class SharedStore:
+    """A store as a Python object.
+
+    A multi-view and its views all refer to one of these, and this one alone shows the content to
+    the garbage collector: every reference must be shown exactly once. What a view holds for
+    itself is shown by that view. Never seen by users.
+    """
+
+    def open_hub(self, ring: Callable[[], None]) -> int:
+        """Tasks of an event loop are going to wait here.
+
+        `ring` is called, in any thread, when they are to be told of something; `answer()` says which.
+        """
+
+    def close_hub(self, hub: int) -> None:
+        """The event loop is closed."""
+
+    def answer(self, hub: int) -> list[int]:
+        """The tickets of the tasks that are to look again."""
+
+    def forget(self, hub: int, ticket: int) -> None:
+        """The task has given up."""
 
 @final
 class ViewContext:

@@ -3,9 +3,11 @@
 //! Mappings, iterables and keys may run any Python code here, raise half-way or call back into
 //! the object that is being updated. What comes out runs no Python code any more.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use change_buffers_core::batch;
+use change_buffers_core::store::Filter;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
@@ -83,28 +85,92 @@ impl<'py> FromPyObject<'_, 'py> for Interval {
     type Error = PyErr;
 
     fn extract(seconds: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let value: f64 = seconds.extract().map_err(|cause: PyErr| {
-            let py = seconds.py();
-            if cause.is_instance_of::<PyTypeError>(py) {
-                let name = type_name(&seconds);
-                let message = format!("interval must be a number of seconds, not {name}");
-                caused(py, PyTypeError::new_err(message), cause)
-            } else if cause.is_instance_of::<PyOverflowError>(py) {
-                caused(py, PyOverflowError::new_err("interval is too large"), cause)
-            } else {
-                cause
-            }
-        })?;
+        let value = number_of_seconds(seconds, "interval")?;
         if value.is_nan() || value < 0.0 {
             let message = format!("interval must be 0 or more seconds, not {value}");
             return Err(PyValueError::new_err(message));
         }
-        if value > LONGEST_WAIT {
-            let message = format!("interval must be at most {LONGEST_WAIT} seconds, not {value}");
-            return Err(PyOverflowError::new_err(message));
-        }
-        Ok(Self(Duration::from_secs_f64(value)))
+        Ok(Self(duration(value, "interval")?))
     }
+}
+
+/// Seconds to wait at most; 0 for no waiting at all.
+///
+/// As with the timeouts of `threading`: what is not positive does not wait, and what is longer than
+/// the platform can wait is an `OverflowError`.
+pub(crate) struct Timeout(Duration);
+
+impl Timeout {
+    /// When the time is over; none if that is beyond what the clock can show.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.0)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Timeout {
+    type Error = PyErr;
+
+    fn extract(seconds: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let value = number_of_seconds(seconds, "timeout")?;
+        if value > 0.0 { duration(value, "timeout").map(Self) } else { Ok(Self(Duration::ZERO)) }
+    }
+}
+
+/// The keys a view is about: those that start with one of the prefixes.
+pub(crate) struct Prefixes(pub(crate) Filter<Name>);
+
+impl<'py> FromPyObject<'_, 'py> for Prefixes {
+    type Error = PyErr;
+
+    fn extract(prefixes: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let py = prefixes.py();
+        let unfit = |found: &Bound<'_, PyAny>, part: &str| {
+            let name = type_name(found);
+            PyTypeError::new_err(format!(
+                "prefixes must be a str or an iterable of str, not {part}{name}"
+            ))
+        };
+        let prefixes: Vec<Name> = if let Ok(prefix) = prefixes.cast::<PyString>() {
+            vec![Name::new(&prefix)?]
+        } else {
+            let items = prefixes.try_iter().map_err(|cause| {
+                if cause.is_instance_of::<PyTypeError>(py) {
+                    caused(py, unfit(&prefixes, ""), cause)
+                } else {
+                    cause
+                }
+            })?;
+            let named = items.map(|item| {
+                let item = item?;
+                Name::new(item.cast::<PyString>().map_err(|_| unfit(&item, "one of "))?)
+            });
+            named.collect::<PyResult<_>>()?
+        };
+        Ok(Self(Arc::new(move |key: &Name| prefixes.iter().any(|prefix| key.starts_with(prefix)))))
+    }
+}
+
+fn number_of_seconds(seconds: Borrowed<'_, '_, PyAny>, argument: &str) -> PyResult<f64> {
+    seconds.extract().map_err(|cause: PyErr| {
+        let py = seconds.py();
+        if cause.is_instance_of::<PyTypeError>(py) {
+            let name = type_name(&seconds);
+            let message = format!("{argument} must be a number of seconds, not {name}");
+            caused(py, PyTypeError::new_err(message), cause)
+        } else if cause.is_instance_of::<PyOverflowError>(py) {
+            caused(py, PyOverflowError::new_err(format!("{argument} is too large")), cause)
+        } else {
+            cause
+        }
+    })
+}
+
+fn duration(seconds: f64, argument: &str) -> PyResult<Duration> {
+    if seconds > LONGEST_WAIT {
+        let message = format!("{argument} must be at most {LONGEST_WAIT} seconds, not {seconds}");
+        return Err(PyOverflowError::new_err(message));
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {

@@ -1,14 +1,19 @@
 //! `DictionaryChangeBuffer`: a buffer of its own, or a view of a multi-view.
 
+use std::time::Instant;
+
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Flush, Frozen, ViewId, WakeFor};
+use change_buffers_core::store::{Filter, Flush, Frozen, HubId, ViewId, WakeFor};
+use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::args::{self, Batch, Interval};
+use crate::args::{self, Batch, Interval, Timeout};
 use crate::change::DictionaryChange;
-use crate::shared::{PyStore, StoreRef, change};
+use crate::name::Name;
+use crate::shared::{PyStore, SharedStore, StoreRef, change};
 use crate::subscription::Subscription;
 use crate::{ObjectFrozenError, waiting};
 
@@ -25,14 +30,22 @@ pub(crate) struct DictionaryChangeBuffer {
 }
 
 impl DictionaryChangeBuffer {
-    /// A view that follows the content of a store.
-    pub(crate) fn follow(py: Python<'_>, store: StoreRef) -> PyResult<Py<Self>> {
-        let view = store.open_view();
+    /// A view that follows the content of a store, or the part of it that the filter names.
+    pub(crate) fn follow(
+        py: Python<'_>,
+        store: StoreRef,
+        filter: Option<Filter<Name>>,
+    ) -> PyResult<Py<Self>> {
+        let view = store.open_view(filter);
         Py::new(py, Self { store, view })
     }
 
     pub(crate) fn store(&self) -> &PyStore {
         &self.store
+    }
+
+    pub(crate) fn shared(&self) -> Py<SharedStore> {
+        self.store.object().clone()
     }
 
     pub(crate) fn view(&self) -> ViewId {
@@ -109,24 +122,83 @@ impl DictionaryChangeBuffer {
     /// The GIL is released while waiting. On the main thread a signal handler that raises, as
     /// Ctrl-C does, ends the wait within 0.2 seconds; nothing is lost by that.
     ///
+    /// Args:
+    ///     timeout: Seconds to wait at most, or `None` to wait as long as it takes. Without a
+    ///         positive number it does not wait.
+    ///
     /// Returns:
     ///     The pending change; it belongs to the caller alone.
     ///
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
     ///         pending.
-    fn flush_changed_blocking(&self, py: Python<'_>) -> PyResult<DictionaryChange> {
+    ///     TimeoutError: The time is over; nothing is lost by that.
+    ///     TypeError: `timeout` is not a number.
+    ///     OverflowError: `timeout` is longer than 292 years.
+    #[pyo3(signature = (timeout = None))]
+    fn flush_changed_blocking(
+        &self,
+        py: Python<'_>,
+        timeout: Option<Timeout>,
+    ) -> PyResult<DictionaryChange> {
+        let deadline = timeout.and_then(|timeout| timeout.deadline());
         loop {
-            match self.store.flush(self.view) {
-                Flush::Change(harvest) => return change(py, &self.store, harvest),
-                Flush::Drained => return Err(drained()),
-                Flush::Nothing => {}
+            if let Some(change) = self.flush_changed_nowait(py)? {
+                return Ok(change);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(PyTimeoutError::new_err("nothing was pending in time"));
             }
             if let Some(sleeper) = self.store.wait(self.view, WakeFor::Change) {
-                let slept = waiting::sleep(py, &sleeper, None);
-                slept.inspect_err(|_| self.store.forget(&sleeper))?;
+                let slept = waiting::sleep(py, &sleeper, deadline);
+                if !matches!(slept, Ok(true)) {
+                    self.store.forget(&sleeper);
+                }
+                slept?;
             }
         }
+    }
+
+    /// Return what is pending and forget it, or return `None` when nothing is.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The buffer is frozen and nothing is pending.
+    fn flush_changed_nowait(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
+        match self.store.flush(self.view) {
+            Flush::Change(harvest) => change(py, &self.store, harvest).map(Some),
+            Flush::Drained => Err(drained()),
+            Flush::Nothing => Ok(None),
+        }
+    }
+
+    /// Wait in an asyncio task until something is pending, then return it and forget it.
+    ///
+    /// To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
+    /// every pending change goes to exactly one of them. Cancelling it loses nothing: what is
+    /// pending stays pending.
+    ///
+    /// Returns:
+    ///     An awaitable of the pending change, which belongs to the caller alone.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
+    ///         pending.
+    ///     RuntimeError: No event loop is running in this thread.
+    fn flush_changed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static FLUSH_CHANGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = slf.py();
+        FLUSH_CHANGED.import(py, "change_buffers._asyncio", "flush_changed")?.call1((slf,))
+    }
+
+    /// The store that tasks wait on. Private.
+    #[getter]
+    fn _shared(&self) -> Py<SharedStore> {
+        self.shared()
+    }
+
+    /// Register a task that waits for a change, unless there is one. Private.
+    fn _wait(&self, hub: usize) -> Option<usize> {
+        self.store.wait_in(HubId(hub), self.view, WakeFor::Change).map(|ticket| ticket.0)
     }
 
     /// Take no more updates, and wake every thread that waits.

@@ -7,6 +7,7 @@
 //! * `buffer`, `multi_view`, `view_context`, `subscription`, `change`: the classes
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
+//! * `stats`: counts for operations
 
 #![allow(clippy::doc_markdown, reason = "docstrings are written for Python's readers")]
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
@@ -20,6 +21,7 @@ mod content;
 mod multi_view;
 mod name;
 mod shared;
+mod stats;
 mod subscription;
 mod view_context;
 mod waiting;
@@ -42,6 +44,10 @@ mod _core {
     use super::change::DictionaryChange;
     #[pymodule_export]
     use super::multi_view::DictionaryChangeMultiView;
+    #[pymodule_export]
+    use super::shared::SharedStore;
+    #[pymodule_export]
+    use super::stats::Stats;
     #[pymodule_export]
     use super::subscription::Subscription;
     #[pymodule_export]

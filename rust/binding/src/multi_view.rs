@@ -6,10 +6,11 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::{self, Batch, Interval};
+use crate::args::{self, Batch, Interval, Prefixes};
 use crate::buffer::{DictionaryChangeBuffer, frozen};
 use crate::content::ContentCopy;
 use crate::shared::StoreRef;
+use crate::stats::Stats;
 use crate::subscription::Subscription;
 use crate::view_context::ViewContext;
 
@@ -75,8 +76,17 @@ impl DictionaryChangeMultiView {
     /// The view's first flush is the content at the moment of entry, merged with what came since;
     /// nothing is pending if that is empty. It is removed however the body ends. One use per
     /// call. Making a view takes the same time whatever the size of the content.
-    fn create_view(&self) -> ViewContext {
-        ViewContext::new(self.store.clone())
+    ///
+    /// Args:
+    ///     prefixes: One `str` or several. The view is about the keys that start with one of them:
+    ///         other keys are in none of its flushes and wake nobody who waits for one. `None`
+    ///         stands for all keys.
+    ///
+    /// Raises:
+    ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
+    #[pyo3(signature = (prefixes = None))]
+    fn create_view(&self, prefixes: Option<Prefixes>) -> ViewContext {
+        ViewContext::new(self.store.clone(), prefixes.map(|prefixes| prefixes.0))
     }
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
@@ -109,14 +119,19 @@ impl DictionaryChangeMultiView {
     ///
     /// Args:
     ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+    ///     prefixes: One `str` or several, as for `create_view()`.
     ///
     /// Raises:
-    ///     TypeError: `interval` is not a number.
+    ///     TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an iterable
+    ///         of `str`.
     ///     ValueError: `interval` is negative or NaN.
     ///     OverflowError: `interval` is longer than 292 years.
-    #[pyo3(signature = (interval = Interval::ZERO), text_signature = "($self, interval=0)")]
-    fn subscribe_changes(&self, interval: Interval) -> Subscription {
-        Subscription::to_content(self.store.clone(), interval)
+    #[pyo3(
+        signature = (interval = Interval::ZERO, prefixes = None),
+        text_signature = "($self, interval=0, prefixes=None)"
+    )]
+    fn subscribe_changes(&self, interval: Interval, prefixes: Option<Prefixes>) -> Subscription {
+        Subscription::to_content(self.store.clone(), prefixes.map(|prefixes| prefixes.0), interval)
     }
 
     /// Take no more updates, freeze every view and wake every thread that waits.
@@ -132,6 +147,13 @@ impl DictionaryChangeMultiView {
     ///     A new `dict`, shallow, in the order a plain one would have after the same operations.
     fn copy_content<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.content.copy(py, &self.store)
+    }
+
+    /// Count keys, views, waiters and more, for operations.
+    ///
+    /// Takes time in proportion to the number of views, whatever they hold: it can be polled.
+    fn stats(&self) -> Stats {
+        self.store.stats().into()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

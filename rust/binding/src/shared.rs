@@ -1,9 +1,13 @@
 //! The Python object that owns a store.
 
+use std::any::Any;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Harvest, Store, Whole};
+use change_buffers_core::store::{Harvest, HubId, Ring, Store, Ticket, Whole};
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
@@ -46,13 +50,65 @@ impl Finished {
 /// A multi-view and its views all refer to one of these, and this one alone shows the content to
 /// the garbage collector: every reference must be shown exactly once. What a view holds for
 /// itself is shown by that view. Never seen by users.
-#[pyclass(frozen, module = "change_buffers._core")]
+#[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct SharedStore(pub(crate) PyStore);
+
+/// How the waiting tasks of an event loop are reached: by calling this.
+struct Bell(Py<PyAny>);
+
+impl Ring for Bell {
+    fn ring(&self) {
+        Python::attach(|py| {
+            let ring = || self.0.call0(py);
+            let Err(error) = ring() else { return };
+            // A signal handler may have raised in there. The tasks have to hear of the change all the
+            // same, and Ctrl-C has to be heard too.
+            if let Err(error) = ring() {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+            }
+            if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+                // SAFETY: it only makes a note that the signal has arrived.
+                unsafe { ffi::PyErr_SetInterrupt() };
+            } else {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+            }
+        });
+    }
+}
 
 #[pymethods]
 impl SharedStore {
+    /// Tasks of an event loop are going to wait here.
+    ///
+    /// `ring` is called, in any thread, when they are to be told of something; `answer()` says which.
+    fn open_hub(&self, ring: Py<PyAny>) -> usize {
+        self.0.open_hub(Arc::new(Bell(ring))).0
+    }
+
+    /// The event loop is closed.
+    fn close_hub(&self, hub: usize) {
+        self.0.close_hub(HubId(hub));
+    }
+
+    /// The tickets of the tasks that are to look again.
+    fn answer(&self, hub: usize) -> Vec<usize> {
+        self.0.answer(HubId(hub)).into_iter().map(|ticket| ticket.0).collect()
+    }
+
+    /// The task has given up.
+    fn forget(&self, hub: usize, ticket: usize) {
+        self.0.forget_in(HubId(hub), Ticket(ticket));
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.try_each_value(|value| visit.call(value), |whole| whole.visit(&visit))
+        self.0.try_each_value(
+            |value| visit.call(value),
+            |whole| whole.visit(&visit),
+            |ring| {
+                let bell: &dyn Any = &**ring;
+                bell.downcast_ref::<Bell>().map_or(Ok(()), |bell| visit.call(&bell.0))
+            },
+        )
     }
 
     fn __clear__(&self) {
@@ -70,6 +126,10 @@ impl SharedStore {
 pub(crate) struct StoreRef(Option<Py<SharedStore>>);
 
 impl StoreRef {
+    pub(crate) fn object(&self) -> &Py<SharedStore> {
+        self.0.as_ref().expect("an initialised instance has a store")
+    }
+
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
         Py::new(py, SharedStore(PyStore::default())).map(|shared| Self(Some(shared)))
     }
@@ -90,7 +150,7 @@ impl Deref for StoreRef {
     type Target = PyStore;
 
     fn deref(&self) -> &PyStore {
-        &self.0.as_ref().expect("an initialised instance has a store").get().0
+        &self.object().get().0
     }
 }
 

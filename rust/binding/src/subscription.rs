@@ -1,56 +1,89 @@
-//! `subscribe_changes()`: an iterator over flushes that keeps a pace.
+//! `subscribe_changes()`: an iterator over flushes that keeps a pace, for threads and for tasks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::sleep::Sleeper;
-use change_buffers_core::store::{Flush, WakeFor};
+use change_buffers_core::store::{Filter, Flush, HubId, Ticket, WakeFor};
 use parking_lot::Mutex;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
-use crate::shared::{StoreRef, change};
+use crate::name::Name;
+use crate::shared::{SharedStore, StoreRef, change};
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
 ///
-/// Made by `subscribe_changes()`. `next()` waits for a change that is due; the iteration ends
-/// when the source is frozen and drained, or the subscription is closed. Works as a context
-/// manager that closes it. One thread at a time may be in `next()`, another gets a `ValueError`;
-/// any thread may call `close()`.
+/// Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change is
+/// waited for until there is one and it is due, and the iteration ends when the source is frozen
+/// and drained, or the subscription is closed. It works as a context manager, with `with` and with
+/// `async with`, that closes it.
+///
+/// One thread or task at a time may wait for the next change, another gets a `ValueError`; any
+/// thread may call `close()` or set `interval`.
 #[pyclass(frozen, weakref, module = "change_buffers")]
 pub(crate) struct Subscription {
-    interval: Duration,
     /// A leaf among the locks: only references are moved and counted under it.
     state: Mutex<State>,
 }
 
 struct State {
     source: Source,
-    /// Not before this is the next delivery.
-    due: Option<Instant>,
-    /// Whether a thread is in `next()`.
-    busy: bool,
-    /// Where that thread sleeps.
-    sleeper: Option<Arc<Sleeper>>,
+    interval: Duration,
+    /// When the last change was handed out.
+    delivered: Option<Instant>,
+    form: Option<Form>,
+    /// Whether somebody waits for the next change.
+    is_busy: bool,
+    /// How that somebody is woken to look again.
+    waiter: Option<Waiter>,
+    /// Counts up when it is closed or its interval is set.
+    revision: u64,
+    /// What that somebody knows of.
+    known_revision: u64,
 }
 
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(StoreRef),
+    Content(StoreRef, Option<Filter<Name>>),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
 
+/// Which kind of iteration it serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    For,
+    AsyncFor,
+}
+
+enum Waiter {
+    Thread(Arc<Sleeper>),
+    Task(Py<SharedStore>, HubId, Ticket),
+}
+
+/// What to do for the next change.
+enum Step {
+    Deliver(DictionaryChange),
+    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Instant>),
+    End,
+}
+
 impl Subscription {
-    pub(crate) fn to_content(store: StoreRef, interval: Interval) -> Self {
-        Self::new(Source::Content(store), interval)
+    pub(crate) fn to_content(
+        store: StoreRef,
+        filter: Option<Filter<Name>>,
+        interval: Interval,
+    ) -> Self {
+        Self::new(Source::Content(store, filter), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -58,19 +91,53 @@ impl Subscription {
     }
 
     fn new(source: Source, Interval(interval): Interval) -> Self {
-        let state = State { source, due: None, busy: false, sleeper: None };
-        Self { interval, state: Mutex::new(state) }
+        let state = State {
+            source,
+            interval,
+            delivered: None,
+            form: None,
+            is_busy: false,
+            waiter: None,
+            revision: 0,
+            known_revision: 0,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    fn serve(&self, form: Form) -> PyResult<()> {
+        let served = *self.state.lock().form.get_or_insert(form);
+        if served == form {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err(match served {
+            Form::For => {
+                "this subscription serves a `for` loop already: subscribe anew for `async for`"
+            }
+            Form::AsyncFor => {
+                "this subscription serves an `async for` loop already: subscribe anew for `for`"
+            }
+        }))
+    }
+
+    /// Remembers how to wake whoever waits. Says no if there is something new for it already.
+    fn register(&self, waiter: Waiter) -> bool {
+        let mut state = self.state.lock();
+        let replaced = state.waiter.replace(waiter);
+        let is_current = state.revision == state.known_revision;
+        drop(state);
+        drop(replaced);
+        is_current
     }
 
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let store = match source {
+        let (store, filter) = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(store) => store,
+            Source::Content(store, filter) => (store, filter),
         };
-        let buffer = DictionaryChangeBuffer::follow(py, store)?;
+        let buffer = DictionaryChangeBuffer::follow(py, store, filter)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -82,35 +149,49 @@ impl Subscription {
         Ok(Some(buffer))
     }
 
-    fn next_change(
-        &self,
-        py: Python<'_>,
-        buffer: &DictionaryChangeBuffer,
-    ) -> PyResult<Option<DictionaryChange>> {
-        let (store, view) = (buffer.store(), buffer.view());
+    fn step(&self, py: Python<'_>) -> PyResult<Step> {
+        let due = {
+            let mut state = self.state.lock();
+            state.known_revision = state.revision;
+            state.delivered.and_then(|delivered| delivered.checked_add(state.interval))
+        };
+        let Some(holder) = self.buffer(py)? else { return Ok(Step::End) };
+        let buffer = holder.get();
+        if let Some(due) = due.filter(|due| *due > Instant::now()) {
+            let status = buffer.store().status(buffer.view());
+            let is_over = status.frozen && !status.pending;
+            return Ok(if is_over {
+                Step::End
+            } else {
+                Step::Wait(holder, WakeFor::End, Some(due))
+            });
+        }
+        Ok(match buffer.store().flush(buffer.view()) {
+            Flush::Change(harvest) => {
+                let change = change(py, buffer.store(), harvest)?;
+                // As late as can be: from here it goes to whoever waits for it.
+                self.state.lock().delivered = Some(Instant::now());
+                Step::Deliver(change)
+            }
+            Flush::Drained => Step::End,
+            Flush::Nothing => Step::Wait(holder, WakeFor::Change, None),
+        })
+    }
+
+    fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         loop {
-            let due = self.state.lock().due.filter(|due| *due > Instant::now());
-            let wake_for = if due.is_some() { WakeFor::End } else { WakeFor::Change };
-            if due.is_none() {
-                match store.flush(view) {
-                    Flush::Change(harvest) => return change(py, store, harvest).map(Some),
-                    Flush::Drained => return Ok(None),
-                    Flush::Nothing => {}
+            let (buffer, wake_for, until) = match self.step(py)? {
+                Step::Deliver(change) => return Ok(Some(change)),
+                Step::End => return Ok(None),
+                Step::Wait(buffer, wake_for, until) => (buffer, wake_for, until),
+            };
+            let buffer = buffer.get();
+            if let Some(sleeper) = buffer.store().wait(buffer.view(), wake_for) {
+                let slept = self.sleep(py, &sleeper, until);
+                if !matches!(slept, Ok(true)) {
+                    buffer.store().forget(&sleeper);
                 }
-            }
-            match store.wait(view, wake_for) {
-                Some(sleeper) => {
-                    let slept = self.sleep(py, &sleeper, due);
-                    if !matches!(slept, Ok(true)) {
-                        store.forget(&sleeper);
-                    }
-                    slept?;
-                }
-                None if due.is_some() => return Ok(None),
-                None => {}
-            }
-            if matches!(self.state.lock().source, Source::Closed) {
-                return Ok(None);
+                slept?;
             }
         }
     }
@@ -121,61 +202,86 @@ impl Subscription {
         sleeper: &Arc<Sleeper>,
         until: Option<Instant>,
     ) -> PyResult<bool> {
-        {
-            let mut state = self.state.lock();
-            if matches!(state.source, Source::Closed) {
-                return Ok(false);
-            }
-            state.sleeper = Some(Arc::clone(sleeper));
-        }
-        let slept = waiting::sleep(py, sleeper, until);
-        self.state.lock().sleeper = None;
+        let is_current = self.register(Waiter::Thread(Arc::clone(sleeper)));
+        let slept = if is_current { waiting::sleep(py, sleeper, until) } else { Ok(false) };
+        let waiter = self.state.lock().waiter.take();
+        drop(waiter);
         slept
+    }
+
+    /// Whoever waits is to look again.
+    fn wake(&self) {
+        let waiter = self.state.lock().waiter.take();
+        match waiter {
+            Some(Waiter::Thread(sleeper)) => sleeper.wake(),
+            Some(Waiter::Task(shared, hub, ticket)) => shared.get().0.poke(hub, ticket),
+            None => {}
+        }
     }
 }
 
 #[pymethods]
 impl Subscription {
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __iter__(slf: Py<Self>) -> PyResult<Py<Self>> {
+        slf.get().serve(Form::For)?;
+        Ok(slf)
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
-        if std::mem::replace(&mut self.state.lock().busy, true) {
-            return Err(PyValueError::new_err("the subscription is already waiting for a change"));
-        }
-        let next = match self.buffer(py) {
-            Ok(Some(buffer)) => self.next_change(py, buffer.get()),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        {
-            let mut state = self.state.lock();
-            state.busy = false;
-            if matches!(next, Ok(Some(_))) {
-                state.due = Instant::now().checked_add(self.interval);
-            }
-        }
+        self.serve(Form::For)?;
+        self.claim()?;
+        let next = self.next_change(py);
+        self.release();
         if matches!(next, Ok(None)) {
             self.close();
         }
         next
     }
 
+    fn __aiter__(slf: Py<Self>) -> PyResult<Py<Self>> {
+        slf.get().serve(Form::AsyncFor)?;
+        Ok(slf)
+    }
+
+    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static NEXT_CHANGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        slf.get().serve(Form::AsyncFor)?;
+        NEXT_CHANGE.import(slf.py(), "change_buffers._asyncio", "next_change")?.call1((slf,))
+    }
+
+    /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
+    #[getter]
+    fn interval(&self) -> f64 {
+        self.state.lock().interval.as_secs_f64()
+    }
+
+    #[setter]
+    fn set_interval(&self, interval: Interval) {
+        let mut state = self.state.lock();
+        state.interval = interval.0;
+        state.revision += 1;
+        drop(state);
+        self.wake();
+    }
+
     /// End the iteration and remove the private view, if there is one.
     ///
-    /// A thread that waits in `next()` is woken and its iteration ends. Closing twice is no
-    /// error.
+    /// A thread or task that waits for the next change is woken and its iteration ends. Closing
+    /// twice is no error.
     fn close(&self) {
-        let (source, sleeper) = {
-            let mut state = self.state.lock();
-            (std::mem::replace(&mut state.source, Source::Closed), state.sleeper.take())
-        };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
-        }
+        let mut state = self.state.lock();
+        let source = std::mem::replace(&mut state.source, Source::Closed);
+        state.revision += 1;
+        drop(state);
+        self.wake();
         // A private view goes with its last reference; a buffer of the user's is left as it is.
         drop(source);
+    }
+
+    /// Do what `close()` does. To be awaited.
+    fn aclose<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static CLOSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        CLOSE.import(slf.py(), "change_buffers._asyncio", "close")?.call1((slf,))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -189,10 +295,77 @@ impl Subscription {
         false
     }
 
+    /// Give the subscription. To be awaited.
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        ENTER.import(slf.py(), "change_buffers._asyncio", "enter")?.call1((slf,))
+    }
+
+    /// Close the subscription. To be awaited.
+    #[pyo3(signature = (*_exception))]
+    fn __aexit__<'py>(
+        slf: &Bound<'py, Self>,
+        _exception: &Bound<'_, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::aclose(slf)
+    }
+
+    /// Begin to wait for the next change, alone. Private.
+    #[pyo3(name = "_claim")]
+    fn claim(&self) -> PyResult<()> {
+        if std::mem::replace(&mut self.state.lock().is_busy, true) {
+            let message = "somebody waits for the next change of this subscription already";
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(())
+    }
+
+    /// End what `_claim()` began. Private.
+    #[pyo3(name = "_release")]
+    fn release(&self) {
+        self.state.lock().is_busy = false;
+    }
+
+    /// The store to wait on; none once closed. Private.
+    #[getter]
+    fn _shared(&self, py: Python<'_>) -> PyResult<Option<Py<SharedStore>>> {
+        Ok(self.buffer(py)?.map(|buffer| buffer.get().shared()))
+    }
+
+    /// The next change, `None` at the end, or for how many seconds to wait at most. Private.
+    fn _step<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self.step(py)? {
+            Step::Deliver(change) => Bound::new(py, change)?.into_any(),
+            Step::End => py.None().into_bound(py),
+            Step::Wait(_, _, until) => {
+                let left = |until: Instant| (until - Instant::now()).as_secs_f64();
+                until.map_or(f64::INFINITY, left).into_pyobject(py)?.into_any()
+            }
+        })
+    }
+
+    /// Register a task that is to be told of a change, or else of the end alone. Private.
+    fn _wait(&self, py: Python<'_>, hub: usize, for_change: bool) -> PyResult<Option<usize>> {
+        let Some(buffer) = self.buffer(py)? else { return Ok(None) };
+        let wake_for = if for_change { WakeFor::Change } else { WakeFor::End };
+        let buffer = buffer.get();
+        let Some(ticket) = buffer.store().wait_in(HubId(hub), buffer.view(), wake_for) else {
+            return Ok(None);
+        };
+        let waiter = Waiter::Task(buffer.shared(), HubId(hub), ticket);
+        if !self.register(waiter) {
+            self.wake();
+        }
+        Ok(Some(ticket.0))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
+        if let Some(Waiter::Task(shared, ..)) = &state.waiter {
+            visit.call(shared)?;
+        }
         match &state.source {
-            Source::Content(store) => store.visit_first(&visit, |_| Ok(())),
+            Source::Content(store, _) => store.visit_first(&visit, |_| Ok(())),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

@@ -1,5 +1,6 @@
 //! The context manager behind `create_view()`: a view between entry and exit.
 
+use change_buffers_core::store::Filter;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -7,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::buffer::DictionaryChangeBuffer;
+use crate::name::Name;
 use crate::shared::StoreRef;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
@@ -16,14 +18,14 @@ pub(crate) struct ViewContext {
 }
 
 enum Stage {
-    Ready(StoreRef),
+    Ready(StoreRef, Option<Filter<Name>>),
     Entered(Py<DictionaryChangeBuffer>),
     Used,
 }
 
 impl ViewContext {
-    pub(crate) fn new(store: StoreRef) -> Self {
-        Self { stage: Mutex::new(Stage::Ready(store)) }
+    pub(crate) fn new(store: StoreRef, filter: Option<Filter<Name>>) -> Self {
+        Self { stage: Mutex::new(Stage::Ready(store, filter)) }
     }
 
     fn take(&self) -> Stage {
@@ -39,8 +41,8 @@ impl ViewContext {
     ///     RuntimeError: The context has been entered before.
     fn __enter__(&self, py: Python<'_>) -> PyResult<Py<DictionaryChangeBuffer>> {
         match self.take() {
-            Stage::Ready(store) => {
-                let view = DictionaryChangeBuffer::follow(py, store)?;
+            Stage::Ready(store, filter) => {
+                let view = DictionaryChangeBuffer::follow(py, store, filter)?;
                 let left =
                     std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
                 drop(left);
@@ -69,7 +71,7 @@ impl ViewContext {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(stage) = self.stage.try_lock() else { return Ok(()) };
         match &*stage {
-            Stage::Ready(store) => store.visit_first(&visit, |_| Ok(())),
+            Stage::Ready(store, _) => store.visit_first(&visit, |_| Ok(())),
             Stage::Entered(view) => visit.call(view),
             Stage::Used => Ok(()),
         }

@@ -41,6 +41,8 @@ struct Entry<K, V> {
 #[derive(Debug)]
 struct Cursor {
     seen: Position,
+    /// The number of stamps that it has seen, or need not see.
+    stamps: u64,
     links: Links,
 }
 
@@ -94,6 +96,8 @@ pub struct Journal<K, V, S> {
     by_seen: List,
     version: u64,
     births: u64,
+    /// How many keys all updates so far have named.
+    stamps: u64,
     /// Where the keys of the batch at hand are; kept only to spare an allocation.
     found: Vec<Option<usize>>,
 }
@@ -110,6 +114,7 @@ impl<K: Key, V, S: BuildHasher + Default> Default for Journal<K, V, S> {
             by_seen: List::EMPTY,
             version: 0,
             births: 0,
+            stamps: 0,
             found: Vec::new(),
         }
     }
@@ -156,17 +161,20 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     ///
     /// What the change displaces is left in the batch, entries without a reader go to `freed`.
     pub fn apply<W>(&mut self, batch: &mut Batch<K, V, W>, freed: &mut Vec<Mark<K, V>>) {
+        let named = batch.marks.len() as u64;
         // By far the most frequent change names one key; it needs no note of where its keys are.
         if let [mark] = batch.marks.as_mut_slice() {
             let entries = &self.entries;
             let slot = self.index.find(&mark.key, |slot| &entries[slot].mark.key);
             self.version += 1;
+            self.stamps += named;
             self.stamp(slot, mark, freed);
             return;
         }
         self.locate(batch);
         // From here on nothing can fail.
         self.version += 1;
+        self.stamps += named;
         for (place, mark) in batch.marks.iter_mut().enumerate() {
             self.stamp(self.found[place], mark, freed);
         }
@@ -251,6 +259,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 live: if self.is_empty() { self.version } else { 0 },
                 removed: self.version,
             },
+            stamps: self.stamps.saturating_sub(self.len() as u64),
             links: Links::UNLINKED,
         });
         self.by_seen.push_back(&mut self.cursors, slot);
@@ -267,6 +276,17 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// How far the cursor has read.
     pub fn position(&self, cursor: CursorId) -> Position {
         self.cursors[cursor.0].seen
+    }
+
+    /// How far the cursor is behind: in updates, and in keys at most.
+    ///
+    /// Constant time, so a key that changed twice counts twice, up to all keys there are.
+    pub fn lag(&self, cursor: CursorId) -> (u64, u64) {
+        let Cursor { seen, stamps, .. } = &self.cursors[cursor.0];
+        if !self.is_behind(cursor) {
+            return (0, 0);
+        }
+        (self.version - seen.removed, (self.stamps - stamps).min(self.entries.len() as u64))
     }
 
     /// Where a cursor is that has seen everything.
@@ -307,6 +327,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// The cursor has seen everything now. Frees the tombstones that were kept for it alone.
     pub fn advance(&mut self, cursor: CursorId, freed: &mut Vec<Mark<K, V>>) {
         self.cursors[cursor.0].seen = self.end();
+        self.cursors[cursor.0].stamps = self.stamps;
         self.by_seen.move_to_back(&mut self.cursors, cursor.0);
         self.free_tombstones(freed);
     }

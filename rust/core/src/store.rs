@@ -6,7 +6,9 @@
 //! [`Sleeper`] is woken when the data mutex is free again. See the crate documentation for what
 //! may run while it is held.
 
+mod collect;
 mod data;
+mod stats;
 mod waiters;
 
 use std::hash::BuildHasher;
@@ -18,7 +20,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use self::data::MemoTicket;
 use self::data::{Data, View};
-use self::waiters::Woken;
+pub use self::stats::Stats;
+pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
+use self::waiters::{Want, Woken};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Seen};
 use crate::sleep::Sleeper;
@@ -91,19 +95,12 @@ pub enum Whole<W> {
     Shared(W),
 }
 
-/// What a sleeping thread is to be woken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WakeFor {
-    /// Anything pending, or the view frozen.
-    Change,
-    /// Nothing pending and nothing to come.
-    End,
-}
+/// Which keys a view is about. Runs under the data mutex: it must not block, panic or call back.
+pub type Filter<K> = Arc<dyn Fn(&K) -> bool + Send + Sync>;
 
 /// A shared dictionary and the views that follow it. Every method is one atomic step.
 ///
 /// What an operation displaces is dropped at its end, with the mutex released.
-#[derive(Debug)]
 pub struct Store<K, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
     /// Views whose owner is gone but found the mutex taken.
@@ -140,7 +137,12 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let seen_before = data.journal.is_read_to_the_end().then(|| data.journal.end());
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
-        let woken = data.waiting_for_change.take_all();
+        data.updates += 1;
+        let Data { waiters, views, .. } = &mut *data;
+        let woken = waiters.content_changed(|view| {
+            let filter = views[view.0].filter.as_ref();
+            filter.is_none_or(|filter| batch.marks.iter().any(|mark| filter(&mark.key)))
+        });
         drop(data);
         woken.wake();
         Ok(())
@@ -149,6 +151,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Merges a change into one view alone, in order with the shared ones.
     pub fn update_view(&self, view: ViewId, batch: &mut Batch<K, V, W>) -> Result<(), Frozen> {
         let mut displaced = Displaced::default();
+        let mut refused = None;
         let mut data = self.lock();
         if data.is_frozen(view) {
             return Err(Frozen);
@@ -156,11 +159,23 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
+        if let Some(filter) = &data.views[view.0].filter {
+            // Keys that the view is not about go to the back, then out.
+            refused = batch.whole.take();
+            batch.marks.sort_by_key(|mark| !filter(&mark.key));
+            let concerned = batch.marks.iter().take_while(|mark| filter(&mark.key)).count();
+            displaced.marks.extend(batch.marks.drain(concerned..));
+            if batch.is_empty() {
+                return Ok(());
+            }
+        }
         let version = data.journal.next_version();
         data.views[view.0].pending.push(batch, version, &mut displaced);
-        let woken = data.waiting_for_change.take_of(view);
+        data.updates += 1;
+        let woken = data.waiters.view_changed(view);
         drop(data);
         woken.wake();
+        drop(refused);
         Ok(())
     }
 
@@ -171,8 +186,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let Some(harvest) = data.harvest(view, &mut displaced) else {
             return if data.is_frozen(view) { Flush::Drained } else { Flush::Nothing };
         };
+        data.flushes += 1;
         // Whoever paces itself on a frozen view need not wait for what another thread took.
-        let woken = data.is_frozen(view).then(|| data.waiting_for_end.take_of(view));
+        let woken = data.is_frozen(view).then(|| data.waiters.view_ended(view));
         drop(data);
         woken.into_iter().for_each(Woken::wake);
         Flush::Change(harvest)
@@ -196,22 +212,59 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Looking and registering are one step, so no wake-up is lost in between. A sleeper that was
     /// not woken is to be taken back with [`forget`](Self::forget).
     pub fn wait(&self, view: ViewId, wake_for: WakeFor) -> Option<Arc<Sleeper>> {
+        let mut displaced = Displaced::default();
         let mut data = self.lock();
-        let pending = data.is_pending(view);
-        let frozen = data.is_frozen(view);
-        let list = match wake_for {
-            WakeFor::Change if !pending && !frozen => &mut data.waiting_for_change,
-            WakeFor::End if pending || !frozen => &mut data.waiting_for_end,
-            _ => return None,
-        };
-        Some(list.add(view))
+        let want = data.want(view, wake_for);
+        data.has_to_wait(view, wake_for, &mut displaced).then(|| data.waiters.add_thread(want))
     }
 
     /// Takes a sleeper back that gave up.
     pub fn forget(&self, sleeper: &Arc<Sleeper>) {
+        self.lock().waiters.forget_thread(sleeper);
+    }
+
+    /// Tasks of one event loop are going to wait here.
+    pub fn open_hub(&self, ring: Arc<dyn Ring>) -> HubId {
+        self.lock().waiters.open_hub(ring)
+    }
+
+    /// The event loop is closed: nobody waits there any more.
+    pub fn close_hub(&self, hub: HubId) {
+        let ring = self.lock().waiters.close_hub(hub);
+        drop(ring);
+    }
+
+    /// Like [`wait`](Self::wait), for a task: its hub is rung when it is to look again.
+    pub fn wait_in(&self, hub: HubId, view: ViewId, wake_for: WakeFor) -> Option<Ticket> {
+        let mut displaced = Displaced::default();
         let mut data = self.lock();
-        data.waiting_for_change.forget(sleeper);
-        data.waiting_for_end.forget(sleeper);
+        let want = data.want(view, wake_for);
+        data.has_to_wait(view, wake_for, &mut displaced).then(|| data.waiters.add_task(hub, want))
+    }
+
+    /// Takes a task back that gave up.
+    pub fn forget_in(&self, hub: HubId, ticket: Ticket) {
+        self.lock().waiters.forget_task(hub, ticket);
+    }
+
+    /// Has a task look again, whatever it waits for.
+    pub fn poke(&self, hub: HubId, ticket: Ticket) {
+        let woken = self.lock().waiters.poke(hub, ticket);
+        woken.wake();
+    }
+
+    /// What a hub asks after it was rung: which of its tasks are to look again. They are forgotten.
+    pub fn answer(&self, hub: HubId) -> Vec<Ticket> {
+        let mut displaced = Displaced::default();
+        let mut data = self.lock();
+        let mut answer = Vec::new();
+        for (ticket, Want { view, wake_for, .. }, is_poked) in data.waiters.asked(hub) {
+            if is_poked || !data.has_to_wait(view, wake_for, &mut displaced) {
+                data.waiters.forget_task(hub, ticket);
+                answer.push(ticket);
+            }
+        }
+        answer
     }
 
     /// Clones everything that is pending for a view and leaves it pending.
@@ -222,22 +275,24 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         data.views[view.0].pending.marks().cloned().collect()
     }
 
-    /// A new view of the content, which it has yet to see.
-    pub fn open_view(&self) -> ViewId {
+    /// A new view of the content, which it has yet to see; of some keys only, if there is a filter.
+    pub fn open_view(&self, filter: Option<Filter<K>>) -> ViewId {
         let mut data = self.lock();
         let cursor = data.journal.open_cursor();
-        data.add_view(Some(cursor))
+        data.add_view(Some(cursor), filter)
     }
 
     /// A new view that is fed by nothing but its own updates.
     pub fn open_buffer(&self) -> ViewId {
-        self.lock().add_view(None)
+        self.lock().add_view(None, None)
     }
 
     /// How the view is right now.
     pub fn status(&self, view: ViewId) -> Status {
-        let data = self.lock();
-        Status { frozen: data.is_frozen(view), pending: data.is_pending(view) }
+        let mut displaced = Displaced::default();
+        let mut data = self.lock();
+        let pending = data.is_pending(view, &mut displaced);
+        Status { frozen: data.is_frozen(view), pending }
     }
 
     /// Whether the store takes no more updates. Does not lock.
@@ -256,9 +311,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if let Some(cursor) = cursor.take() {
             journal.close_cursor(cursor, &mut displaced.marks);
         }
-        let woken = [data.waiting_for_change.take_of(view), data.waiting_for_end.take_of(view)];
+        let woken = data.waiters.view_ended(view);
         drop(data);
-        woken.into_iter().for_each(Woken::wake);
+        woken.wake();
     }
 
     /// No more updates for the content and all views. What is pending stays pending.
@@ -266,9 +321,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut data = self.lock();
         data.frozen = true;
         self.frozen.store(true, Ordering::Release);
-        let woken = [data.waiting_for_change.take_all(), data.waiting_for_end.take_all()];
+        let woken = data.waiters.all_ended();
         drop(data);
-        woken.into_iter().for_each(Woken::wake);
+        woken.wake();
     }
 
     /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.
@@ -312,45 +367,6 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Whether anything became of the content since the cursor read last.
     pub fn is_behind(&self, cursor: CursorId) -> bool {
         self.lock().journal.is_behind(cursor)
-    }
-
-    /// Shows everything the content holds, unless the mutex is taken. Never blocks.
-    pub fn try_each_value<E>(
-        &self,
-        mut show: impl FnMut(&V) -> Result<(), E>,
-        show_whole: impl FnMut(&W) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let Some(data) = self.data.try_lock() else { return Ok(()) };
-        data.memo_whole().map_or(Ok(()), show_whole)?;
-        data.journal.values().try_for_each(&mut show)
-    }
-
-    /// Shows everything a view holds for itself alone, unless the mutex is taken. Never blocks.
-    pub fn try_each_pending<E>(
-        &self,
-        view: ViewId,
-        mut show: impl FnMut(&V) -> Result<(), E>,
-        show_whole: impl FnMut(&W) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let Some(data) = self.data.try_lock() else { return Ok(()) };
-        let pending = &data.views[view.0].pending;
-        pending.whole().map_or(Ok(()), show_whole)?;
-        pending.marks().filter_map(|mark| mark.fate.value()).try_for_each(&mut show)
-    }
-
-    /// Forgets the content, as if it had never been.
-    pub fn clear(&self) {
-        let cleared = {
-            let mut data = self.lock();
-            (data.journal.clear(), data.renew_memo(None, &mut None))
-        };
-        drop(cleared);
-    }
-
-    /// Forgets what a view holds for itself alone.
-    pub fn clear_view(&self, view: ViewId) {
-        let cleared = self.lock().views[view.0].pending.take();
-        drop(cleared);
     }
 
     fn bury_departed(&self) {

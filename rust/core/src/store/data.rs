@@ -4,27 +4,28 @@ use std::hash::BuildHasher;
 
 use slab::Slab;
 
-use super::waiters::Waiters;
-use super::{Harvest, ViewId, Whole};
+use super::waiters::{Waiters, WakeFor, Want};
+use super::{Filter, Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Key, Marks};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
 
-#[derive(Debug)]
 pub(super) struct View<K, V, W, S> {
     /// Where it is in the journal; none when it is not fed from there.
     pub(super) cursor: Option<CursorId>,
+    /// Which keys it is about; none when about all.
+    pub(super) filter: Option<Filter<K>>,
     pub(super) pending: Pending<K, V, W, S>,
     pub(super) frozen: bool,
 }
 
-#[derive(Debug)]
 pub(super) struct Data<K, V, W, S> {
     pub(super) journal: Journal<K, V, S>,
     pub(super) views: Slab<View<K, V, W, S>>,
     pub(super) frozen: bool,
-    pub(super) waiting_for_change: Waiters,
-    pub(super) waiting_for_end: Waiters,
+    pub(super) waiters: Waiters,
+    pub(super) updates: u64,
+    pub(super) flushes: u64,
     /// Goes with every update, so it keeps no value alive that the content does not.
     memo: Option<Memo<W>>,
 }
@@ -51,16 +52,22 @@ impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
             journal: Journal::default(),
             views: Slab::new(),
             frozen: false,
-            waiting_for_change: Waiters::default(),
-            waiting_for_end: Waiters::default(),
+            waiters: Waiters::default(),
+            updates: 0,
+            flushes: 0,
             memo: None,
         }
     }
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
-    pub(super) fn add_view(&mut self, cursor: Option<CursorId>) -> ViewId {
-        ViewId(self.views.insert(View { cursor, pending: Pending::default(), frozen: false }))
+    pub(super) fn add_view(
+        &mut self,
+        cursor: Option<CursorId>,
+        filter: Option<Filter<K>>,
+    ) -> ViewId {
+        let pending = Pending::default();
+        ViewId(self.views.insert(View { cursor, filter, pending, frozen: false }))
     }
 
     pub(super) fn close_view(
@@ -79,9 +86,42 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         self.frozen || self.views[view.0].frozen
     }
 
-    pub(super) fn is_pending(&self, view: ViewId) -> bool {
-        let View { cursor, pending, .. } = &self.views[view.0];
-        !pending.is_empty() || cursor.is_some_and(|cursor| self.journal.is_behind(cursor))
+    /// Whether a flush would give something.
+    ///
+    /// A view that is about some keys only may have to look for one; it does not look at the same
+    /// entry twice.
+    pub(super) fn is_pending(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
+        let View { cursor, filter, pending, .. } = &self.views[view.0];
+        if !pending.is_empty() {
+            return true;
+        }
+        let Some(cursor) = cursor.filter(|&cursor| self.journal.is_behind(cursor)) else {
+            return false;
+        };
+        let Some(filter) = filter else { return true };
+        let is_concerned = self.journal.unseen(cursor).any(|seen| filter(&seen.mark.key));
+        if !is_concerned {
+            self.journal.advance(cursor, &mut displaced.marks);
+        }
+        is_concerned
+    }
+
+    pub(super) fn want(&self, view: ViewId, wake_for: WakeFor) -> Want {
+        Want { view, wake_for, is_picky: self.views[view.0].filter.is_some() }
+    }
+
+    /// Whether a waiter has to wait for it.
+    pub(super) fn has_to_wait(
+        &mut self,
+        view: ViewId,
+        wake_for: WakeFor,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> bool {
+        let is_frozen = self.is_frozen(view);
+        match wake_for {
+            WakeFor::Change => !is_frozen && !self.is_pending(view, displaced),
+            WakeFor::End => !is_frozen || self.is_pending(view, displaced),
+        }
     }
 
     pub(super) fn harvest(
@@ -89,14 +129,19 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
     ) -> Option<Harvest<K, V, W>> {
-        let View { cursor, pending, .. } = &mut self.views[view.0];
+        let View { cursor, filter, pending, .. } = &self.views[view.0];
         match cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
-            Some(cursor) if pending.is_empty() => return Some(self.read(cursor, displaced)),
+            Some(cursor) if pending.is_empty() && filter.is_none() => {
+                return Some(self.read(cursor, displaced));
+            }
             Some(_) => self.settle(view, displaced),
-            None if pending.is_empty() => return None,
             None => {}
         }
-        let (marks, whole) = self.views[view.0].pending.take();
+        let pending = &mut self.views[view.0].pending;
+        if pending.is_empty() {
+            return None;
+        }
+        let (marks, whole) = pending.take();
         Some(Harvest { marks, whole: whole.map(Whole::Owned), memo: None })
     }
 
@@ -152,9 +197,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     /// Moves what the journal owes a view to what the view holds itself.
     pub(super) fn settle(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) {
         let Self { journal, views, .. } = self;
-        let View { cursor, pending, .. } = &mut views[view.0];
+        let View { cursor, filter, pending, .. } = &mut views[view.0];
         if let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) {
-            pending.absorb(journal.unseen(cursor), displaced);
+            let concerns = |key: &K| filter.as_ref().is_none_or(|filter| filter(key));
+            let unseen = journal.unseen(cursor).filter(|seen| concerns(&seen.mark.key));
+            pending.absorb(unseen, displaced);
             journal.advance(cursor, &mut displaced.marks);
         }
     }

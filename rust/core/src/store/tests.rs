@@ -30,7 +30,7 @@ fn flushed<V: Clone>(store: &Subject<V>, view: ViewId) -> Vec<(&'static str, Fat
 #[test]
 fn a_view_gets_its_own_updates_in_order_with_the_shared_ones() {
     let store = Subject::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     store.update(&mut set("a", 1)).expect("not frozen");
     store.update_view(view, &mut set("a", 2)).expect("not frozen");
     store.update_view(view, &mut set("b", 2)).expect("not frozen");
@@ -45,7 +45,7 @@ fn a_view_gets_its_own_updates_in_order_with_the_shared_ones() {
 #[test]
 fn a_change_is_handed_out_oldest_first() {
     let store = Subject::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     for key in ["a", "b", "c", "a"] {
         store.update(&mut set(key, 0)).expect("not frozen");
     }
@@ -56,7 +56,7 @@ fn a_change_is_handed_out_oldest_first() {
 #[test]
 fn a_frozen_view_keeps_what_it_had_and_gets_no_more() {
     let store = Subject::default();
-    let (frozen, other) = (store.open_view(), store.open_view());
+    let (frozen, other) = (store.open_view(None), store.open_view(None));
     store.update(&mut set("a", 1)).expect("not frozen");
     store.freeze_view(frozen);
     store.update(&mut set("a", 2)).expect("not frozen");
@@ -72,7 +72,7 @@ fn a_frozen_store_gives_its_content_once_to_a_new_view() {
     store.update(&mut set("a", 1)).expect("not frozen");
     store.freeze();
     assert_eq!(store.update(&mut set("a", 2)), Err(Frozen));
-    let view = store.open_view();
+    let view = store.open_view(None);
     assert_eq!(flushed(&store, view), [("a", Fate::Set(1))]);
     assert!(matches!(store.flush(view), Flush::Drained));
 }
@@ -80,7 +80,7 @@ fn a_frozen_store_gives_its_content_once_to_a_new_view() {
 #[test]
 fn peeking_leaves_everything_pending() {
     let store = Subject::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     store.update(&mut set("a", 1)).expect("not frozen");
     assert_eq!(store.peek(view).len(), 1);
     store.update(&mut set("a", 2)).expect("not frozen");
@@ -117,7 +117,7 @@ impl Drop for NosyCore {
 #[test]
 fn no_operation_drops_a_value_under_the_lock() {
     let store = Arc::new(Subject::<Nosy>::default());
-    let view = store.open_view();
+    let view = store.open_view(None);
     let nosy = || Nosy(Arc::new(NosyCore(Arc::downgrade(&store), view)));
     store.update(&mut set("replaced", nosy())).expect("not frozen");
     store.update(&mut set("replaced", nosy())).expect("not frozen");
@@ -128,7 +128,7 @@ fn no_operation_drops_a_value_under_the_lock() {
     store.update(&mut remove("replaced")).expect("not frozen");
     drop(store.flush(view));
     store.update(&mut set("kept", nosy())).expect("not frozen");
-    let dropped = store.open_view();
+    let dropped = store.open_view(None);
     store.update_view(dropped, &mut set("own", nosy())).expect("not frozen");
     store.leave(dropped);
     store.freeze_view(view);
@@ -143,7 +143,7 @@ fn no_operation_drops_a_value_under_the_lock() {
 #[test]
 fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() {
     let store = Store::<Fragile, i32, (), RandomState>::default();
-    let (view, buffer) = (store.open_view(), store.open_buffer());
+    let (view, buffer) = (store.open_view(None), store.open_buffer());
     let keys = |value| Batch::new((0..3).map(|key| (Fragile(key), value)), []);
     let known = |view| store.peek(view).iter().map(|mark| mark.fate.clone()).collect::<Vec<_>>();
     store.update(&mut keys(1)).expect("not frozen");
@@ -174,7 +174,7 @@ fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() 
 #[test]
 fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation() {
     let store = Subject::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     store.update(&mut remove("owed")).expect("not frozen");
     {
         let data = store.data.lock();
@@ -189,7 +189,7 @@ fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation()
 #[test]
 fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
     let store = Subject::default();
-    let (view, other) = (store.open_view(), store.open_view());
+    let (view, other) = (store.open_view(None), store.open_view(None));
     let is_woken = |sleeper: &Sleeper| sleeper.sleep(Some(Instant::now()));
     let for_change = store.wait(view, WakeFor::Change).expect("nothing is pending");
     let for_end = store.wait(view, WakeFor::End).expect("not frozen");
@@ -210,7 +210,7 @@ fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
 #[test]
 fn a_sleeper_that_gave_up_is_forgotten() {
     let store = Subject::<i32>::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     let sleeper = store.wait(view, WakeFor::Change).expect("nothing is pending");
     store.forget(&sleeper);
     assert_eq!(Arc::strong_count(&sleeper), 1);
@@ -220,7 +220,7 @@ fn a_sleeper_that_gave_up_is_forgotten() {
 fn no_wake_up_is_lost_between_threads() {
     const CHANGES: usize = 100_000;
     let store = Store::<usize, usize, (), RandomState>::default();
-    let view = store.open_view();
+    let view = store.open_view(None);
     thread::scope(|scope| {
         scope.spawn(|| {
             for value in 0..CHANGES {

@@ -1,0 +1,50 @@
+//! What a garbage collector may ask of a store, and order it to forget.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use super::{Ring, Store, ViewId};
+use crate::batch::Key;
+
+impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
+    /// Shows everything the content holds, unless the mutex is taken. Never blocks.
+    pub fn try_each_value<E>(
+        &self,
+        mut show: impl FnMut(&V) -> Result<(), E>,
+        show_whole: impl FnMut(&W) -> Result<(), E>,
+        show_ring: impl FnMut(&Arc<dyn Ring>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(data) = self.data.try_lock() else { return Ok(()) };
+        data.waiters.rings().try_for_each(show_ring)?;
+        data.memo_whole().map_or(Ok(()), show_whole)?;
+        data.journal.values().try_for_each(&mut show)
+    }
+
+    /// Shows everything a view holds for itself alone, unless the mutex is taken. Never blocks.
+    pub fn try_each_pending<E>(
+        &self,
+        view: ViewId,
+        mut show: impl FnMut(&V) -> Result<(), E>,
+        show_whole: impl FnMut(&W) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(data) = self.data.try_lock() else { return Ok(()) };
+        let pending = &data.views[view.0].pending;
+        pending.whole().map_or(Ok(()), show_whole)?;
+        pending.marks().filter_map(|mark| mark.fate.value()).try_for_each(&mut show)
+    }
+
+    /// Forgets the content, as if it had never been.
+    pub fn clear(&self) {
+        let cleared = {
+            let mut data = self.lock();
+            (data.journal.clear(), data.renew_memo(None, &mut None))
+        };
+        drop(cleared);
+    }
+
+    /// Forgets what a view holds for itself alone.
+    pub fn clear_view(&self, view: ViewId) {
+        let cleared = self.lock().views[view.0].pending.take();
+        drop(cleared);
+    }
+}

@@ -1,0 +1,56 @@
+//! Counts for operations.
+
+use std::hash::BuildHasher;
+
+use super::Store;
+use crate::batch::Key;
+
+/// How a store is at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Keys of the content.
+    pub keys: usize,
+    /// Removed keys that are kept for views that have not seen their removal.
+    pub tombstones: usize,
+    /// Views that are fed.
+    pub views: usize,
+    /// Threads that wait for a change, or for the next one to be due.
+    pub waiting_threads: usize,
+    /// Tasks that do.
+    pub waiting_tasks: usize,
+    /// Counts up with every update.
+    pub version: u64,
+    /// How many versions the slowest view is behind.
+    pub lag_versions: u64,
+    /// How many keys the next flush of a view names at most.
+    pub lag_keys: u64,
+    /// Updates so far, those of single views included.
+    pub updates: u64,
+    /// Flushes so far that gave a change.
+    pub flushes: u64,
+}
+
+impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
+    /// Takes time in proportion to the views and to the event loops, whatever is pending.
+    pub fn stats(&self) -> Stats {
+        let data = self.lock();
+        let cursors = data.views.iter().filter_map(|(_, view)| view.cursor);
+        let mut stats = Stats {
+            keys: data.journal.len(),
+            tombstones: data.journal.tombstones(),
+            waiting_threads: data.waiters.threads(),
+            waiting_tasks: data.waiters.tasks(),
+            version: data.journal.version(),
+            updates: data.updates,
+            flushes: data.flushes,
+            ..Stats::default()
+        };
+        for cursor in cursors {
+            let (versions, keys) = data.journal.lag(cursor);
+            stats.views += 1;
+            stats.lag_versions = stats.lag_versions.max(versions);
+            stats.lag_keys = stats.lag_keys.max(keys);
+        }
+        stats
+    }
+}
