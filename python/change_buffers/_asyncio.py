@@ -2,8 +2,8 @@
 
 The tasks of one event loop that wait on one store share a *hub*. A change rings the hub, at most
 once until the loop has answered, so a burst of changes costs one wake-up of the loop however many
-tasks wait. The wake-up carries no data: a task that is woken looks again and takes what is pending at
-that moment, in one step, so cancelling it can lose nothing.
+tasks wait. The wake-up carries no data: a task that is woken looks again and takes what is pending
+at that moment, in one step, so cancelling it can lose nothing.
 
 A paced subscription does not wait for changes before the next one is due: it sits on a timer.
 Timers of one loop that end in the same millisecond are one timer.

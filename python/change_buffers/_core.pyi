@@ -236,9 +236,9 @@ class DictionaryChangeMultiView:
         call. Making a view takes the same time whatever the size of the content.
 
         Args:
-            prefixes: One `str` or several. The view is about the keys that start with one of them:
-                other keys are in none of its flushes and wake nobody who waits for one. `None`
-                stands for all keys.
+            prefixes: One `str` or several. The view is about the keys that start with one of
+                them: other keys are in none of its flushes and wake nobody who waits for one.
+                `None` stands for all keys.
 
         Raises:
             TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
@@ -272,8 +272,8 @@ class DictionaryChangeMultiView:
             prefixes: One `str` or several, as for `create_view()`.
 
         Raises:
-            TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an iterable
-                of `str`.
+            TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an
+                iterable of `str`.
             ValueError: `interval` is negative or NaN.
             OverflowError: `interval` is longer than 292 years.
         """
@@ -301,10 +301,10 @@ class DictionaryChangeMultiView:
 class Subscription:
     """An iterator over the changes of a buffer or a multi-view, at a pace.
 
-    Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change is
-    waited for until there is one and it is due, and the iteration ends when the source is frozen
-    and drained, or the subscription is closed. It works as a context manager, with `with` and with
-    `async with`, that closes it.
+    Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change
+    is waited for until there is one and it is due, and the iteration ends when the source is
+    frozen and drained, or the subscription is closed. It works as a context manager, with `with`
+    and with `async with`, that closes it.
 
     One thread or task at a time may wait for the next change, another gets a `ValueError`; any
     thread may call `close()` or set `interval`.
@@ -429,7 +429,8 @@ class SharedStore:
     def open_hub(self, ring: Callable[[], None]) -> int:
         """Tasks of an event loop are going to wait here.
 
-        `ring` is called, in any thread, when they are to be told of something; `answer()` says which.
+        `ring` is called, in any thread, when they are to be told of something; `answer()` says
+        which.
         """
 
     def close_hub(self, hub: int) -> None:

@@ -27,8 +27,8 @@ pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 
 /// Fills an empty batch with the arguments of an `update()`.
 ///
-/// It gets a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That is
-/// not asked about a batch that is too small for it or has removals.
+/// It gets a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That
+/// is not asked about a batch that is too small for it or has removals.
 pub(crate) fn fill(
     batch: &mut Batch,
     updates: Option<&Bound<'_, PyAny>>,
@@ -96,8 +96,8 @@ impl<'py> FromPyObject<'_, 'py> for Interval {
 
 /// Seconds to wait at most; 0 for no waiting at all.
 ///
-/// As with the timeouts of `threading`: what is not positive does not wait, and what is longer than
-/// the platform can wait is an `OverflowError`.
+/// As with the timeouts of `threading`: what is not positive does not wait, and what is longer
+/// than the platform can wait is an `OverflowError`.
 pub(crate) struct Timeout(Duration);
 
 impl Timeout {

@@ -78,9 +78,9 @@ impl DictionaryChangeMultiView {
     /// call. Making a view takes the same time whatever the size of the content.
     ///
     /// Args:
-    ///     prefixes: One `str` or several. The view is about the keys that start with one of them:
-    ///         other keys are in none of its flushes and wake nobody who waits for one. `None`
-    ///         stands for all keys.
+    ///     prefixes: One `str` or several. The view is about the keys that start with one of
+    ///         them: other keys are in none of its flushes and wake nobody who waits for one.
+    ///         `None` stands for all keys.
     ///
     /// Raises:
     ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
@@ -122,8 +122,8 @@ impl DictionaryChangeMultiView {
     ///     prefixes: One `str` or several, as for `create_view()`.
     ///
     /// Raises:
-    ///     TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an iterable
-    ///         of `str`.
+    ///     TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an
+    ///         iterable of `str`.
     ///     ValueError: `interval` is negative or NaN.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(

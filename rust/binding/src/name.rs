@@ -36,9 +36,9 @@ impl Name {
     /// Whether it begins with another one. As with comparing: no user code, no allocation.
     pub(crate) fn starts_with(&self, prefix: &Self) -> bool {
         let (text, prefix) = (self.text.as_ptr(), prefix.text.as_ptr());
-        // SAFETY: both are live references to exact `str` objects in canonical form, so this compares
-        // their characters and neither fails, allocates nor runs Python code. Names exist only where
-        // the thread is attached to the interpreter.
+        // SAFETY: both are live references to exact `str` objects in canonical form, so this
+        // compares their characters and neither fails, allocates nor runs Python code. Names
+        // exist only where the thread is attached to the interpreter.
         unsafe { ffi::PyUnicode_Tailmatch(text, prefix, 0, ffi::PY_SSIZE_T_MAX, -1) == 1 }
     }
 

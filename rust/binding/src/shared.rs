@@ -61,8 +61,8 @@ impl Ring for Bell {
         Python::attach(|py| {
             let ring = || self.0.call0(py);
             let Err(error) = ring() else { return };
-            // A signal handler may have raised in there. The tasks have to hear of the change all the
-            // same, and Ctrl-C has to be heard too.
+            // A signal handler may have raised in there. The tasks have to hear of the change all
+            // the same, and Ctrl-C has to be heard too.
             if let Err(error) = ring() {
                 error.write_unraisable(py, Some(self.0.bind(py)));
             }
@@ -80,7 +80,8 @@ impl Ring for Bell {
 impl SharedStore {
     /// Tasks of an event loop are going to wait here.
     ///
-    /// `ring` is called, in any thread, when they are to be told of something; `answer()` says which.
+    /// `ring` is called, in any thread, when they are to be told of something; `answer()` says
+    /// which.
     fn open_hub(&self, ring: Py<PyAny>) -> usize {
         self.0.open_hub(Arc::new(Bell(ring))).0
     }

@@ -21,10 +21,10 @@ use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
 ///
-/// Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change is
-/// waited for until there is one and it is due, and the iteration ends when the source is frozen
-/// and drained, or the subscription is closed. It works as a context manager, with `with` and with
-/// `async with`, that closes it.
+/// Made by `subscribe_changes()`. It serves `for` and `async for`, one of them: the next change
+/// is waited for until there is one and it is due, and the iteration ends when the source is
+/// frozen and drained, or the subscription is closed. It works as a context manager, with `with`
+/// and with `async with`, that closes it.
 ///
 /// One thread or task at a time may wait for the next change, another gets a `ValueError`; any
 /// thread may call `close()` or set `interval`.
@@ -188,9 +188,8 @@ impl Subscription {
             let buffer = buffer.get();
             if let Some(sleeper) = buffer.store().wait(buffer.view(), wake_for) {
                 let slept = self.sleep(py, &sleeper, until);
-                if !matches!(slept, Ok(true)) {
-                    buffer.store().forget(&sleeper);
-                }
+                // Also when it was woken: that may have been by `close()`.
+                buffer.store().forget(&sleeper);
                 slept?;
             }
         }
@@ -201,12 +200,9 @@ impl Subscription {
         py: Python<'_>,
         sleeper: &Arc<Sleeper>,
         until: Option<Instant>,
-    ) -> PyResult<bool> {
+    ) -> PyResult<()> {
         let is_current = self.register(Waiter::Thread(Arc::clone(sleeper)));
-        let slept = if is_current { waiting::sleep(py, sleeper, until) } else { Ok(false) };
-        let waiter = self.state.lock().waiter.take();
-        drop(waiter);
-        slept
+        if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
     /// Whoever waits is to look again.
@@ -323,7 +319,11 @@ impl Subscription {
     /// End what `_claim()` began. Private.
     #[pyo3(name = "_release")]
     fn release(&self) {
-        self.state.lock().is_busy = false;
+        let mut state = self.state.lock();
+        state.is_busy = false;
+        let waiter = state.waiter.take();
+        drop(state);
+        drop(waiter);
     }
 
     /// The store to wait on; none once closed. Private.

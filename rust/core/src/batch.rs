@@ -65,8 +65,8 @@ pub struct Mark<K, V> {
 
 /// The arguments of one update: each key once. Afterwards it holds what the update displaced.
 ///
-/// `W` is the caller's own finished form of the same updates. Who gets exactly this change, and only
-/// this one, is handed that form instead of marks.
+/// `W` is the caller's own finished form of the same updates. Who gets exactly this change, and
+/// only this one, is handed that form instead of marks.
 ///
 /// Drop it only when no lock is held: destructors may run anything.
 #[must_use = "drop displaced values after unlocking"]
@@ -82,7 +82,8 @@ impl<K: Key, V, W> Batch<K, V, W> {
         self.marks.reserve(keys);
     }
 
-    /// A batch of updates and removals, as [`set`](Self::set) and [`remove`](Self::remove) take them.
+    /// A batch of updates and removals, as [`set`](Self::set) and [`remove`](Self::remove) take
+    /// them.
     pub fn new(
         updates: impl IntoIterator<Item = (K, V)>,
         removals: impl IntoIterator<Item = K>,
@@ -147,8 +148,8 @@ impl<K, V, W> Default for Batch<K, V, W> {
 
 /// What an operation displaced beside what its batch holds.
 ///
-/// An operation that locks makes one *before* it locks, so that it outlives the lock even when the
-/// operation panics. Destructors may run anything.
+/// An operation that locks makes one *before* it locks, so that it outlives the lock even when
+/// the operation panics. Destructors may run anything.
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {

@@ -42,8 +42,8 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
 
     /// Merges a change into what is held. `version` must be newer than all before.
     ///
-    /// Either all of it or, should comparing keys panic, nothing. What is displaced is left in the
-    /// batch.
+    /// Either all of it or, should comparing keys panic, nothing. What is displaced is left in
+    /// the batch.
     pub(crate) fn push(
         &mut self,
         batch: &mut Batch<K, V, W>,

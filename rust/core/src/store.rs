@@ -253,7 +253,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         woken.wake();
     }
 
-    /// What a hub asks after it was rung: which of its tasks are to look again. They are forgotten.
+    /// What a hub asks after it was rung: which of its tasks are to look again. They are
+    /// forgotten.
     pub fn answer(&self, hub: HubId) -> Vec<Ticket> {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
@@ -270,12 +271,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Clones everything that is pending for a view and leaves it pending.
     pub fn peek(&self, view: ViewId) -> Marks<K, V> {
         let mut displaced = Displaced::default();
-        let mut data = self.lock();
-        data.settle(view, &mut displaced);
-        data.views[view.0].pending.marks().cloned().collect()
+        self.lock().peek(view, &mut displaced)
     }
 
-    /// A new view of the content, which it has yet to see; of some keys only, if there is a filter.
+    /// A new view of the content, which it has yet to see; of some keys only, if there is a
+    /// filter.
     pub fn open_view(&self, filter: Option<Filter<K>>) -> ViewId {
         let mut data = self.lock();
         let cursor = data.journal.open_cursor();

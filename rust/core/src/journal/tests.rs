@@ -184,7 +184,7 @@ mod against_a_naive_model {
         let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..4);
         let removals = prop::collection::btree_set(key, 0..3);
         prop_oneof![
-            6 => (updates, removals).prop_map(|(updates, removals)| Step::Update(updates, removals)),
+            6 => (updates, removals).prop_map(|(new, gone)| Step::Update(new, gone)),
             1 => Just(Step::Open),
             3 => any::<prop::sample::Index>().prop_map(|index| Step::Read(index.index(1000))),
             1 => any::<prop::sample::Index>().prop_map(|index| Step::Close(index.index(1000))),
@@ -256,7 +256,11 @@ mod against_a_naive_model {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: 2000,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn every_cursor_reads_what_a_private_copy_would_hold(

@@ -6,7 +6,7 @@ use slab::Slab;
 
 use super::waiters::{Waiters, WakeFor, Want};
 use super::{Filter, Harvest, ViewId, Whole};
-use crate::batch::{Displaced, Key, Marks};
+use crate::batch::{Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
 
@@ -129,45 +129,49 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
     ) -> Option<Harvest<K, V, W>> {
-        let View { cursor, filter, pending, .. } = &self.views[view.0];
+        let View { cursor, pending, .. } = &self.views[view.0];
         match cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
-            Some(cursor) if pending.is_empty() && filter.is_none() => {
-                return Some(self.read(cursor, displaced));
-            }
+            Some(cursor) if pending.is_empty() => return self.read(view, cursor, displaced),
             Some(_) => self.settle(view, displaced),
+            None if pending.is_empty() => return None,
             None => {}
         }
-        let pending = &mut self.views[view.0].pending;
-        if pending.is_empty() {
-            return None;
-        }
-        let (marks, whole) = pending.take();
+        let (marks, whole) = self.views[view.0].pending.take();
         Some(Harvest { marks, whole: whole.map(Whole::Owned), memo: None })
     }
 
-    /// What a cursor has yet to see, from the memo if it is there.
-    fn read(&mut self, cursor: CursorId, displaced: &mut Displaced<K, V, W>) -> Harvest<K, V, W> {
+    /// What a view has yet to see, from the memo if it is there. It has seen it then.
+    fn read(
+        &mut self,
+        view: ViewId,
+        cursor: CursorId,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> Option<Harvest<K, V, W>> {
         let position = self.journal.position(cursor);
-        let has_company = self.journal.has_company(cursor);
-        let whole = self.take_memo(position, has_company);
-        let mut marks = Marks::new();
-        if whole.is_none() {
-            marks.extend(self.journal.unseen(cursor).map(|seen| seen.mark.clone()));
-            marks.reverse();
-        }
+        let sees_all = self.views[view.0].filter.is_none();
+        let has_company = sees_all && self.journal.has_company(cursor);
+        let whole = if sees_all { self.take_memo(position, has_company) } else { None };
+        let marks = if whole.is_none() { self.unseen(view, cursor) } else { Marks::new() };
         self.journal.advance(cursor, &mut displaced.marks);
-        let memo = (has_company && whole.is_none())
+        if whole.is_none() && marks.is_empty() {
+            return None;
+        }
+        // A value that is no part of the content is kept for those alone who have yet to see it.
+        let is_transient = |mark: &Mark<K, V>| matches!(mark.fate, Fate::SetAndRemoved(_));
+        let memo = (has_company && whole.is_none() && !marks.iter().any(is_transient))
             .then(|| MemoTicket { position, end: self.journal.end() });
-        Harvest { marks, whole, memo }
+        Some(Harvest { marks, whole, memo })
     }
 
     fn take_memo(&mut self, position: Position, has_company: bool) -> Option<Whole<W>> {
         let memo = self.memo.as_mut().filter(|memo| memo.position == position)?;
-        if has_company || memo.lent {
+        if has_company {
             memo.lent = true;
             return Some(Whole::Shared(memo.whole.clone()));
         }
-        self.memo.take().map(|memo| Whole::Owned(memo.whole))
+        // Nobody else will ask for it.
+        let Memo { whole, lent, .. } = self.memo.take()?;
+        Some(if lent { Whole::Shared(whole) } else { Whole::Owned(whole) })
     }
 
     /// The content has changed: the memo is of no use any more. The finished form of the change
@@ -192,6 +196,28 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
 
     pub(super) fn memo_whole(&self) -> Option<&W> {
         self.memo.as_ref().map(|memo| &memo.whole)
+    }
+
+    pub(super) fn peek(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> Marks<K, V> {
+        let View { cursor, pending, .. } = &self.views[view.0];
+        match *cursor {
+            // Left in the journal, so that values which are replaced meanwhile are not kept here.
+            Some(cursor) if pending.is_empty() => self.unseen(view, cursor),
+            _ => {
+                self.settle(view, displaced);
+                self.views[view.0].pending.marks().cloned().collect()
+            }
+        }
+    }
+
+    /// What a view has yet to see, the oldest first.
+    fn unseen(&self, view: ViewId, cursor: CursorId) -> Marks<K, V> {
+        let filter = self.views[view.0].filter.as_ref();
+        let concerns = |mark: &Mark<K, V>| filter.is_none_or(|filter| filter(&mark.key));
+        let unseen = self.journal.unseen(cursor).map(|seen| seen.mark);
+        let mut marks: Marks<K, V> = unseen.filter(|mark| concerns(mark)).cloned().collect();
+        marks.reverse();
+        marks
     }
 
     /// Moves what the journal owes a view to what the view holds itself.

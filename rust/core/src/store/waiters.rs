@@ -1,8 +1,9 @@
-//! Who waits on one store: threads, each in its own bed, and tasks, by the event loop they run in.
+//! Who waits on one store: threads, each in its own bed, and tasks, by the event loop they run
+//! in.
 //!
-//! A change costs the same whoever waits: it takes the list of threads, and it rings once for every
-//! event loop. A loop that was rung and has not answered yet is not rung again, so a burst of
-//! changes costs one ring, however many of its tasks wait.
+//! A change costs the same whoever waits: it takes the list of threads, and it rings once for
+//! every event loop. A loop that was rung and has not answered yet is not rung again, so a burst
+//! of changes costs one ring, however many of its tasks wait.
 
 use std::any::Any;
 use std::sync::Arc;
