@@ -31,43 +31,21 @@ _TICKS_PER_SECOND = 1000
 
 def flush_changed(buffer: DictionaryChangeBuffer) -> Coroutine[Any, Any, DictionaryChange]:
     """Wait for what `buffer` has to flush; see `DictionaryChangeBuffer.flush_changed()`."""
-    return _flush_changed(buffer, _running_loop("flush_changed()"))
+    return _flush_changed(buffer, running_loop("flush_changed()"))
 
 
 async def _flush_changed(buffer: DictionaryChangeBuffer, loop: _Loop) -> DictionaryChange:
-    hub = loop.hub_of(buffer._shared)
+    store = buffer._shared
+    hub = loop.hub_of(store)
     while (change := buffer.flush_changed_nowait()) is None:
-        ticket = buffer._wait(hub.id)
+        future = loop.future(math.inf)
+        ticket = buffer._wait(hub, future)
         if ticket is not None:
-            await hub.woken(ticket, math.inf)
+            try:
+                await future
+            finally:
+                store.forget(hub, ticket, future)
     return change
-
-
-def next_change(subscription: Subscription) -> Coroutine[Any, Any, DictionaryChange]:
-    """Wait for the next change of a subscription."""
-    return _next_change(subscription, _running_loop("async for"))
-
-
-async def _next_change(subscription: Subscription, loop: _Loop) -> DictionaryChange:
-    subscription._claim()
-    try:
-        while True:
-            step = subscription._step()
-            if isinstance(step, float):
-                store = subscription._shared
-                if store is None:
-                    continue
-                hub = loop.hub_of(store)
-                ticket = subscription._wait(hub.id, step == math.inf)
-                if ticket is not None:
-                    await hub.woken(ticket, step)
-            elif step is None:
-                subscription.close()
-                raise StopAsyncIteration
-            else:
-                return step
-    finally:
-        subscription._release()
 
 
 async def close(subscription: Subscription) -> None:
@@ -87,7 +65,6 @@ class _Hub:
         self._loop = loop
         # The store holds the hub. Neither keeps the other, nor the loop, longer than it is needed.
         self._store = weakref.ref(store)
-        self._futures: dict[int, asyncio.Future[None]] = {}
         self.id = store.open_hub(self.ring)
         asyncio_loop = loop.asyncio_loop()
         if asyncio_loop is not None:
@@ -112,23 +89,9 @@ class _Hub:
         store = self._store()
         if store is None:
             return
-        for ticket in store.answer(self.id):
-            future = self._futures.pop(ticket, None)
-            if future is not None and not future.done():
+        for future in store.answer(self.id):
+            if not future.done():
                 future.set_result(None)
-
-    async def woken(self, ticket: int, delay: float) -> None:
-        """Return when the task with this ticket is to look again, at the latest after `delay`."""
-        future = self._loop.future(delay)
-        self._futures[ticket] = future
-        try:
-            await future
-        finally:
-            # Nobody has answered: the time is over, or the task is cancelled.
-            if self._futures.pop(ticket, None) is not None:
-                store = self._store()
-                if store is not None:
-                    store.forget(self.id, ticket)
 
 
 class _Loop:
@@ -139,11 +102,12 @@ class _Loop:
         self._hubs: WeakKeyDictionary[SharedStore, _Hub] = WeakKeyDictionary()
         self._ticks: dict[int, list[asyncio.Future[None]]] = {}
 
-    def hub_of(self, store: SharedStore) -> _Hub:
+    def hub_of(self, store: SharedStore) -> int:
+        """Give the number of the hub for a store."""
         hub = self._hubs.get(store)
         if hub is None:
             hub = self._hubs[store] = _Hub(self, store)
-        return hub
+        return hub.id
 
     def future(self, delay: float) -> asyncio.Future[None]:
         """Make a future that is done after so many seconds, if nobody sets it before."""
@@ -180,7 +144,8 @@ class _Here(threading.local):
 _here = _Here()
 
 
-def _running_loop(what: str) -> _Loop:
+def running_loop(what: str) -> _Loop:
+    """Give what there is for the event loop that runs in this thread."""
     try:
         running = asyncio.get_running_loop()
     except RuntimeError:

@@ -1,8 +1,9 @@
 """The Rust core of change-buffers. Import the names from `change_buffers` instead."""
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from asyncio import Future
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Literal, SupportsFloat, SupportsIndex, final
+from typing import Any, Literal, NoReturn, SupportsFloat, SupportsIndex, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -10,6 +11,7 @@ __all__ = [
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "NextChange",
     "ObjectFrozenError",
     "SharedStore",
     "Stats",
@@ -195,8 +197,12 @@ class DictionaryChangeBuffer:
     def _shared(self) -> SharedStore:
         """The store that tasks wait on. Private."""
 
-    def _wait(self, hub: int) -> int | None:
-        """Register a task that waits for a change, unless there is one. Private."""
+    def _wait(self, hub: int, future: Future[None]) -> int | None:
+        """Register a task that awaits a future until there is a change. Private.
+
+        Returns:
+            The ticket to forget it by, or `None` when there is a change already.
+        """
 
 @disjoint_base
 class DictionaryChangeMultiView:
@@ -313,7 +319,7 @@ class Subscription:
     def __iter__(self) -> Self: ...
     def __next__(self) -> DictionaryChange: ...
     def __aiter__(self) -> Self: ...
-    def __anext__(self) -> Coroutine[Any, Any, DictionaryChange]: ...
+    def __anext__(self) -> NextChange: ...
     @property
     def interval(self) -> float:
         """Seconds that lie at least between two deliveries. Setting it takes effect at once."""
@@ -351,22 +357,6 @@ class Subscription:
         /,
     ) -> Coroutine[Any, Any, None]:
         """Close the subscription. To be awaited."""
-
-    def _claim(self) -> None:
-        """Begin to wait for the next change, alone. Private."""
-
-    def _release(self) -> None:
-        """End what `_claim()` began. Private."""
-
-    @property
-    def _shared(self) -> SharedStore | None:
-        """The store to wait on; none once closed. Private."""
-
-    def _step(self) -> DictionaryChange | float | None:
-        """The next change, `None` at the end, or for how many seconds to wait at most. Private."""
-
-    def _wait(self, hub: int, for_change: bool) -> int | None:
-        """Register a task that is to be told of a change, or else of the end alone. Private."""
 
 @final
 class Stats:
@@ -418,6 +408,25 @@ class Stats:
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
+class NextChange:
+    """The next change of a subscription, to be awaited once."""
+
+    def __await__(self) -> Generator[Any, None, DictionaryChange]: ...
+    def __iter__(self) -> Generator[Any, None, DictionaryChange]: ...
+    def __next__(self) -> Any: ...
+    def throw(
+        self,
+        kind: type[BaseException] | BaseException,
+        value: object = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> NoReturn:
+        """End the wait with this exception, as a task does that is cancelled."""
+
+    def close(self) -> None:
+        """Give up."""
+
+@final
 class SharedStore:
     """A store as a Python object.
 
@@ -436,11 +445,11 @@ class SharedStore:
     def close_hub(self, hub: int) -> None:
         """The event loop is closed."""
 
-    def answer(self, hub: int) -> list[int]:
-        """The tickets of the tasks that are to look again."""
+    def answer(self, hub: int) -> list[Future[None]]:
+        """The futures of the tasks that are to look again."""
 
-    def forget(self, hub: int, ticket: int) -> None:
-        """The task has given up."""
+    def forget(self, hub: int, ticket: int, future: Future[None]) -> None:
+        """The task that awaits this future goes on, for whatever reason."""
 
 @final
 class ViewContext:

@@ -196,9 +196,14 @@ impl DictionaryChangeBuffer {
         self.shared()
     }
 
-    /// Register a task that waits for a change, unless there is one. Private.
-    fn _wait(&self, hub: usize) -> Option<usize> {
-        self.store.wait_in(HubId(hub), self.view, WakeFor::Change).map(|ticket| ticket.0)
+    /// Register a task that awaits a future until there is a change. Private.
+    ///
+    /// Returns:
+    ///     The ticket to forget it by, or `None` when there is a change already.
+    fn _wait(&self, hub: usize, future: Py<PyAny>) -> Option<usize> {
+        let shared = self.store.object().get();
+        let ticket = shared.wait_in(HubId(hub), self.view, WakeFor::Change, future);
+        ticket.map(|ticket| ticket.0)
     }
 
     /// Take no more updates, and wake every thread that waits.

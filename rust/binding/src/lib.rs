@@ -4,7 +4,8 @@
 //!
 //! * `name`, `args`: what users pass, checked and materialised before any lock is taken
 //! * `shared`: the Python object that owns a store, for the garbage collector's sake
-//! * `buffer`, `multi_view`, `view_context`, `subscription`, `change`: the classes
+//! * `buffer`, `multi_view`, `view_context`, `subscription`, `next_change`, `change`: the
+//!   classes
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
 //! * `stats`: counts for operations
@@ -20,6 +21,7 @@ mod change;
 mod content;
 mod multi_view;
 mod name;
+mod next_change;
 mod shared;
 mod stats;
 mod subscription;
@@ -44,6 +46,8 @@ mod _core {
     use super::change::DictionaryChange;
     #[pymodule_export]
     use super::multi_view::DictionaryChangeMultiView;
+    #[pymodule_export]
+    use super::next_change::NextChange;
     #[pymodule_export]
     use super::shared::SharedStore;
     #[pymodule_export]

@@ -1,11 +1,14 @@
 //! The Python object that owns a store.
 
 use std::any::Any;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Harvest, HubId, Ring, Store, Ticket, Whole};
+use change_buffers_core::store::{Harvest, HubId, Ring, Store, Ticket, ViewId, WakeFor, Whole};
+use parking_lot::Mutex;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -51,7 +54,41 @@ impl Finished {
 /// the garbage collector: every reference must be shown exactly once. What a view holds for
 /// itself is shown by that view. Never seen by users.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
-pub(crate) struct SharedStore(pub(crate) PyStore);
+pub(crate) struct SharedStore {
+    pub(crate) store: PyStore,
+    /// What the waiting tasks await. A leaf among the locks: references are moved under it.
+    ///
+    /// Only the thread of a hub's event loop touches the futures of that hub.
+    futures: Mutex<HashMap<(HubId, Ticket), Py<PyAny>>>,
+}
+
+impl SharedStore {
+    /// Registers a task that awaits this future, unless it is to look again at once.
+    pub(crate) fn wait_in(
+        &self,
+        hub: HubId,
+        view: ViewId,
+        wake_for: WakeFor,
+        future: Py<PyAny>,
+    ) -> Option<Ticket> {
+        let ticket = self.store.wait_in(hub, view, wake_for)?;
+        let replaced = self.futures.lock().insert((hub, ticket), future);
+        drop(replaced);
+        Some(ticket)
+    }
+
+    /// Forgets a task that goes on, for whatever reason.
+    ///
+    /// After an answer the ticket is forgotten already, and may be another task's by now.
+    pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, future: &Py<PyAny>) {
+        let forgotten = match self.futures.lock().entry((hub, ticket)) {
+            Entry::Occupied(entry) if entry.get().is(future) => entry.remove(),
+            _ => return,
+        };
+        self.store.forget_in(hub, ticket);
+        drop(forgotten);
+    }
+}
 
 /// How the waiting tasks of an event loop are reached: by calling this.
 struct Bell(Py<PyAny>);
@@ -83,26 +120,35 @@ impl SharedStore {
     /// `ring` is called, in any thread, when they are to be told of something; `answer()` says
     /// which.
     fn open_hub(&self, ring: Py<PyAny>) -> usize {
-        self.0.open_hub(Arc::new(Bell(ring))).0
+        self.store.open_hub(Arc::new(Bell(ring))).0
     }
 
     /// The event loop is closed.
     fn close_hub(&self, hub: usize) {
-        self.0.close_hub(HubId(hub));
+        let hub = HubId(hub);
+        self.store.close_hub(hub);
+        let forgotten: Vec<_> = self.futures.lock().extract_if(|(of, _), _| *of == hub).collect();
+        drop(forgotten);
     }
 
-    /// The tickets of the tasks that are to look again.
-    fn answer(&self, hub: usize) -> Vec<usize> {
-        self.0.answer(HubId(hub)).into_iter().map(|ticket| ticket.0).collect()
+    /// The futures of the tasks that are to look again.
+    fn answer(&self, hub: usize) -> Vec<Py<PyAny>> {
+        let hub = HubId(hub);
+        let tickets = self.store.answer(hub);
+        let mut futures = self.futures.lock();
+        tickets.into_iter().filter_map(|ticket| futures.remove(&(hub, ticket))).collect()
     }
 
-    /// The task has given up.
-    fn forget(&self, hub: usize, ticket: usize) {
-        self.0.forget_in(HubId(hub), Ticket(ticket));
+    /// The task that awaits this future goes on, for whatever reason.
+    fn forget(&self, hub: usize, ticket: usize, future: Py<PyAny>) {
+        self.forget_in(HubId(hub), Ticket(ticket), &future);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.try_each_value(
+        if let Some(futures) = self.futures.try_lock() {
+            futures.values().try_for_each(|future| visit.call(future))?;
+        }
+        self.store.try_each_value(
             |value| visit.call(value),
             |whole| whole.visit(&visit),
             |ring| {
@@ -113,7 +159,7 @@ impl SharedStore {
     }
 
     fn __clear__(&self) {
-        self.0.clear();
+        self.store.clear();
     }
 }
 
@@ -132,7 +178,8 @@ impl StoreRef {
     }
 
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
-        Py::new(py, SharedStore(PyStore::default())).map(|shared| Self(Some(shared)))
+        Py::new(py, SharedStore { store: PyStore::default(), futures: Mutex::default() })
+            .map(|shared| Self(Some(shared)))
     }
 
     /// Visits the reference, then what else `visit_rest` has, if there is anything yet.
@@ -143,7 +190,7 @@ impl StoreRef {
     ) -> Result<(), PyTraverseError> {
         let Some(shared) = &self.0 else { return Ok(()) };
         visit.call(shared)?;
-        visit_rest(&shared.get().0)
+        visit_rest(&shared.get().store)
     }
 }
 
@@ -151,7 +198,7 @@ impl Deref for StoreRef {
     type Target = PyStore;
 
     fn deref(&self) -> &PyStore {
-        &self.object().get().0
+        &self.object().get().store
     }
 }
 

@@ -16,6 +16,7 @@ use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
 use crate::name::Name;
+use crate::next_change::NextChange;
 use crate::shared::{SharedStore, StoreRef, change};
 use crate::waiting;
 
@@ -48,6 +49,25 @@ struct State {
     revision: u64,
     /// What that somebody knows of.
     known_revision: u64,
+    /// Where the tasks are that have waited last.
+    home: Option<Home>,
+}
+
+/// An event loop, and what there is for it.
+#[derive(Clone)]
+pub(crate) struct Home {
+    pub(crate) asyncio_loop: Py<PyAny>,
+    /// The Python object that knows its hubs and timers.
+    pub(crate) event_loop: Py<PyAny>,
+    /// The hub for this store, once it is known.
+    pub(crate) hub: Option<HubId>,
+}
+
+impl Home {
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.asyncio_loop)?;
+        visit.call(&self.event_loop)
+    }
 }
 
 #[derive(Clone)]
@@ -71,7 +91,7 @@ enum Waiter {
 }
 
 /// What to do for the next change.
-enum Step {
+pub(crate) enum Step {
     Deliver(DictionaryChange),
     Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Instant>),
     End,
@@ -100,6 +120,7 @@ impl Subscription {
             waiter: None,
             revision: 0,
             known_revision: 0,
+            home: None,
         };
         Self { state: Mutex::new(state) }
     }
@@ -149,7 +170,7 @@ impl Subscription {
         Ok(Some(buffer))
     }
 
-    fn step(&self, py: Python<'_>) -> PyResult<Step> {
+    pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Step> {
         let due = {
             let mut state = self.state.lock();
             state.known_revision = state.revision;
@@ -205,12 +226,66 @@ impl Subscription {
         if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
+    /// What there is for the running event loop: the same as last time, as a rule.
+    fn home(&self, py: Python<'_>) -> PyResult<Home> {
+        static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
+        let known = self.state.lock().home.clone();
+        if let Some(home) = known.filter(|home| home.asyncio_loop.is(&running)) {
+            return Ok(home);
+        }
+        let ours = OURS.import(py, "change_buffers._asyncio", "running_loop")?;
+        let event_loop = ours.call1(("async for",))?.unbind();
+        Ok(Home { asyncio_loop: running.unbind(), event_loop, hub: None })
+    }
+
+    /// Remembers where the tasks are.
+    pub(crate) fn settle(&self, home: Home) {
+        let replaced = self.state.lock().home.replace(home);
+        drop(replaced);
+    }
+
+    /// Begins to wait for the next change, alone.
+    pub(crate) fn claim(&self) -> PyResult<()> {
+        if std::mem::replace(&mut self.state.lock().is_busy, true) {
+            let message = "somebody waits for the next change of this subscription already";
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(())
+    }
+
+    /// Ends what `claim()` began.
+    pub(crate) fn release(&self) {
+        let mut state = self.state.lock();
+        state.is_busy = false;
+        let waiter = state.waiter.take();
+        drop(state);
+        drop(waiter);
+    }
+
+    /// Registers a task that is to look again, unless it is to do so at once.
+    pub(crate) fn wait(
+        &self,
+        buffer: &DictionaryChangeBuffer,
+        hub: HubId,
+        wake_for: WakeFor,
+        future: Py<PyAny>,
+    ) -> Option<Ticket> {
+        let shared = buffer.shared();
+        let ticket = shared.get().wait_in(hub, buffer.view(), wake_for, future)?;
+        if !self.register(Waiter::Task(shared, hub, ticket)) {
+            self.wake();
+        }
+        Some(ticket)
+    }
+
     /// Whoever waits is to look again.
     fn wake(&self) {
         let waiter = self.state.lock().waiter.take();
         match waiter {
             Some(Waiter::Thread(sleeper)) => sleeper.wake(),
-            Some(Waiter::Task(shared, hub, ticket)) => shared.get().0.poke(hub, ticket),
+            Some(Waiter::Task(shared, hub, ticket)) => shared.get().store.poke(hub, ticket),
             None => {}
         }
     }
@@ -239,10 +314,10 @@ impl Subscription {
         Ok(slf)
     }
 
-    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static NEXT_CHANGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    fn __anext__(slf: Py<Self>, py: Python<'_>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        NEXT_CHANGE.import(slf.py(), "change_buffers._asyncio", "next_change")?.call1((slf,))
+        let home = slf.get().home(py)?;
+        Ok(NextChange::new(slf, home))
     }
 
     /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
@@ -264,7 +339,7 @@ impl Subscription {
     ///
     /// A thread or task that waits for the next change is woken and its iteration ends. Closing
     /// twice is no error.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         let source = std::mem::replace(&mut state.source, Source::Closed);
         state.revision += 1;
@@ -306,61 +381,9 @@ impl Subscription {
         Self::aclose(slf)
     }
 
-    /// Begin to wait for the next change, alone. Private.
-    #[pyo3(name = "_claim")]
-    fn claim(&self) -> PyResult<()> {
-        if std::mem::replace(&mut self.state.lock().is_busy, true) {
-            let message = "somebody waits for the next change of this subscription already";
-            return Err(PyValueError::new_err(message));
-        }
-        Ok(())
-    }
-
-    /// End what `_claim()` began. Private.
-    #[pyo3(name = "_release")]
-    fn release(&self) {
-        let mut state = self.state.lock();
-        state.is_busy = false;
-        let waiter = state.waiter.take();
-        drop(state);
-        drop(waiter);
-    }
-
-    /// The store to wait on; none once closed. Private.
-    #[getter]
-    fn _shared(&self, py: Python<'_>) -> PyResult<Option<Py<SharedStore>>> {
-        Ok(self.buffer(py)?.map(|buffer| buffer.get().shared()))
-    }
-
-    /// The next change, `None` at the end, or for how many seconds to wait at most. Private.
-    fn _step<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(match self.step(py)? {
-            Step::Deliver(change) => Bound::new(py, change)?.into_any(),
-            Step::End => py.None().into_bound(py),
-            Step::Wait(_, _, until) => {
-                let left = |until: Instant| (until - Instant::now()).as_secs_f64();
-                until.map_or(f64::INFINITY, left).into_pyobject(py)?.into_any()
-            }
-        })
-    }
-
-    /// Register a task that is to be told of a change, or else of the end alone. Private.
-    fn _wait(&self, py: Python<'_>, hub: usize, for_change: bool) -> PyResult<Option<usize>> {
-        let Some(buffer) = self.buffer(py)? else { return Ok(None) };
-        let wake_for = if for_change { WakeFor::Change } else { WakeFor::End };
-        let buffer = buffer.get();
-        let Some(ticket) = buffer.store().wait_in(HubId(hub), buffer.view(), wake_for) else {
-            return Ok(None);
-        };
-        let waiter = Waiter::Task(buffer.shared(), HubId(hub), ticket);
-        if !self.register(waiter) {
-            self.wake();
-        }
-        Ok(Some(ticket.0))
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
+        state.home.as_ref().map_or(Ok(()), |home| home.visit(&visit))?;
         if let Some(Waiter::Task(shared, ..)) = &state.waiter {
             visit.call(shared)?;
         }
@@ -373,5 +396,7 @@ impl Subscription {
 
     fn __clear__(&self) {
         self.close();
+        let home = self.state.lock().home.take();
+        drop(home);
     }
 }

@@ -29,11 +29,11 @@ pub trait Ring: Any + Send + Sync {
 }
 
 /// Names the tasks of one event loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HubId(pub usize);
 
 /// Names a waiting task of a hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub usize);
 
 /// What is known of a waiter.
@@ -145,11 +145,11 @@ impl Waiters {
     /// Has the task woken, whatever it waits for.
     pub(super) fn poke(&mut self, hub: HubId, ticket: Ticket) -> Woken {
         let mut woken = Woken::default();
-        if let Some(hub) = self.hubs.get_mut(hub.0) {
-            if let Some(task) = hub.tasks.get_mut(ticket.0) {
-                task.is_poked = true;
-                hub.ring_once(&mut woken);
-            }
+        if let Some(hub) = self.hubs.get_mut(hub.0)
+            && let Some(task) = hub.tasks.get_mut(ticket.0)
+        {
+            task.is_poked = true;
+            hub.ring_once(&mut woken);
         }
         woken
     }
