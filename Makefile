@@ -66,7 +66,8 @@ format: build ## Format all sources
 
 .PHONY: bench
 bench: build ## Measure against the pure-Python model, as ratios
-	$(BIN)/python -m pytest benches --benchmark-only
+	cargo bench --quiet --locked --package change-buffers-core --bench journal -- --quiet
+	$(BIN)/python -m pytest benches --quiet --benchmark-only --benchmark-quiet
 
 .PHONY: clean
 clean: ## Remove everything that was built

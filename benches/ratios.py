@@ -1,0 +1,96 @@
+"""The report: how the measurements compare with each other and with the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. Less is better, in seconds or bytes."""
+
+    section: str
+    what: str
+    rival_name: str
+    rival: float
+    ours: float
+    target: float | None
+    """The ratio to reach; none for what is only reported."""
+    unit: str = "s"
+
+    @property
+    def ratio(self) -> float:
+        return self.rival / self.ours
+
+    @property
+    def reached(self) -> bool | None:
+        return None if self.target is None else self.ratio > self.target
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ratio": self.ratio, "reached": self.reached}
+
+
+def report(rows: Iterable[Row], heading: str) -> RenderableType:
+    """Render the table and, below it, the verdict."""
+    rows = list(rows)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("what")
+    for column in ("against", "theirs", "ours", "ratio", "target", "reached"):
+        table.add_column(column, justify="left" if column == "against" else "right", no_wrap=True)
+    section = None
+    for row in rows:
+        if row.section != section:
+            if section is not None:
+                table.add_section()
+            section = row.section
+            table.add_row(Text(section, style="bold"))
+        table.add_row(
+            Text(f"  {row.what}"),
+            row.rival_name,
+            quantity(row.rival, row.unit),
+            quantity(row.ours, row.unit),
+            times(row.ratio),
+            "" if row.target is None else f"> {times(row.target)}",
+            {True: "[green]yes", False: "[bold red]no", None: "[dim]-"}[row.reached],
+        )
+    return Group(
+        Text(heading),
+        Text("ratio = theirs / ours: above 1, ours is faster or smaller"),
+        table,
+        verdict(rows),
+    )
+
+
+def verdict(rows: Iterable[Row]) -> Text:
+    targeted = [row for row in rows if row.target is not None]
+    missed = [row for row in targeted if not row.reached]
+    text = Text(f"{len(targeted) - len(missed)} of {len(targeted)} targets reached")
+    for row in missed:
+        missing = f"{times(row.ratio)} against {row.rival_name}, target > {times(row.target or 0)}"
+        text.append(f"\nmissed: {row.section}: {row.what}: {missing}", style="red")
+    return text
+
+
+def quantity(value: float, unit: str) -> str:
+    if unit == "B":
+        return f"{value:,.0f} B"
+    for scale, prefix in ((1e9, "n"), (1e6, "u")):
+        if value * scale < 1000:
+            return f"{short(value * scale)} {prefix}s"
+    return f"{short(value * 1e3)} ms"
+
+
+def times(ratio: float) -> str:
+    return f"{short(ratio)}x"
+
+
+def short(value: float) -> str:
+    decimals = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{decimals}f}"
