@@ -8,6 +8,7 @@
 //!   classes
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
+//! * `home`: the event loop that tasks run in
 //! * `stats`: counts for operations
 
 #![allow(clippy::doc_markdown, reason = "docstrings are written for Python's readers")]
@@ -19,6 +20,7 @@ mod args;
 mod buffer;
 mod change;
 mod content;
+mod home;
 mod multi_view;
 mod name;
 mod next_change;

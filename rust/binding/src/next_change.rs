@@ -14,8 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTraceback};
 
 use crate::buffer::DictionaryChangeBuffer;
+use crate::home::Home;
 use crate::shared::SharedStore;
-use crate::subscription::{Home, Step, Subscription};
+use crate::subscription::{Step, Subscription};
 
 /// The next change of a subscription, to be awaited once.
 #[pyclass(frozen, weakref, module = "change_buffers")]
@@ -109,18 +110,13 @@ impl NextChange {
     ) -> PyResult<Option<Wait>> {
         let shared = buffer.shared();
         let subscription = self.subscription.get();
-        let hub = if let Some(hub) = self.home.hub {
-            hub
-        } else {
-            let hub_of = intern!(py, "hub_of");
-            let id = self.home.event_loop.call_method1(py, hub_of, (&shared,))?;
-            let hub = HubId(id.extract(py)?);
-            subscription.settle(Home { hub: Some(hub), ..self.home.clone() });
-            hub
-        };
+        let hub = self.home.hub(py, &shared)?;
+        if self.home.hub.is_none() {
+            subscription.settle(self.home.clone().with_hub(hub));
+        }
         let left = |until: Instant| (until - Instant::now()).as_secs_f64();
         let seconds = until.map_or(f64::INFINITY, left);
-        let future = self.home.event_loop.call_method1(py, intern!(py, "future"), (seconds,))?;
+        let future = self.home.future(py, seconds)?;
         let awaiting = future.bind(py).call_method0(intern!(py, "__await__"))?;
         let awaiting = awaiting.cast_into()?.unbind();
         let ticket = subscription.wait(buffer, hub, wake_for, future.clone());

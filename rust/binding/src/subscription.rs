@@ -15,6 +15,7 @@ use pyo3::types::PyTuple;
 use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
+use crate::home::Home;
 use crate::name::Name;
 use crate::next_change::NextChange;
 use crate::shared::{SharedStore, StoreRef, change};
@@ -51,23 +52,6 @@ struct State {
     known_revision: u64,
     /// Where the tasks are that have waited last.
     home: Option<Home>,
-}
-
-/// An event loop, and what there is for it.
-#[derive(Clone)]
-pub(crate) struct Home {
-    pub(crate) asyncio_loop: Py<PyAny>,
-    /// The Python object that knows its hubs and timers.
-    pub(crate) event_loop: Py<PyAny>,
-    /// The hub for this store, once it is known.
-    pub(crate) hub: Option<HubId>,
-}
-
-impl Home {
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.asyncio_loop)?;
-        visit.call(&self.event_loop)
-    }
 }
 
 #[derive(Clone)]
@@ -226,20 +210,6 @@ impl Subscription {
         if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
-    /// What there is for the running event loop: the same as last time, as a rule.
-    fn home(&self, py: Python<'_>) -> PyResult<Home> {
-        static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
-        let known = self.state.lock().home.clone();
-        if let Some(home) = known.filter(|home| home.asyncio_loop.is(&running)) {
-            return Ok(home);
-        }
-        let ours = OURS.import(py, "change_buffers._asyncio", "running_loop")?;
-        let event_loop = ours.call1(("async for",))?.unbind();
-        Ok(Home { asyncio_loop: running.unbind(), event_loop, hub: None })
-    }
-
     /// Remembers where the tasks are.
     pub(crate) fn settle(&self, home: Home) {
         let replaced = self.state.lock().home.replace(home);
@@ -316,8 +286,8 @@ impl Subscription {
 
     fn __anext__(slf: Py<Self>, py: Python<'_>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        let home = slf.get().home(py)?;
-        Ok(NextChange::new(slf, home))
+        let last = slf.get().state.lock().home.clone();
+        Ok(NextChange::new(slf, Home::now(py, last)?))
     }
 
     /// Seconds that lie at least between two deliveries. Setting it takes effect at once.

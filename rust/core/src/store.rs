@@ -105,6 +105,8 @@ pub struct Store<K, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
     /// Views whose owner is gone but found the mutex taken.
     departed: SegQueue<ViewId>,
+    /// Whether there may be any.
+    has_departed: AtomicBool,
     /// A copy of what the data say, to be read in passing.
     frozen: AtomicBool,
 }
@@ -118,7 +120,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// The only way to the data.
     fn lock(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
-        if !self.departed.is_empty() {
+        if self.has_departed.load(Ordering::Relaxed) {
             self.bury_departed();
         }
         self.data.lock()
@@ -334,6 +336,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let closed = self.data.try_lock().map(|mut data| data.close_view(view, &mut displaced));
         if closed.is_none() {
             self.departed.push(view);
+            self.has_departed.store(true, Ordering::Release);
         }
     }
 
@@ -369,7 +372,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.lock().journal.is_behind(cursor)
     }
 
+    #[cold]
     fn bury_departed(&self) {
+        self.has_departed.store(false, Ordering::SeqCst);
         while let Some(view) = self.departed.pop() {
             let mut displaced = Displaced::<K, V, W>::default();
             let closed = self.data.lock().close_view(view, &mut displaced);
