@@ -12,8 +12,8 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
 
+use crate::finished::Finished;
 use crate::name::Name;
-use crate::shared::Finished;
 
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
 const LONGEST_WAIT: f64 = 9_223_372_036.0;
@@ -87,7 +87,7 @@ impl<'py> FromPyObject<'_, 'py> for Interval {
     fn extract(seconds: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let value = number_of_seconds(seconds, "interval")?;
         if value.is_nan() || value < 0.0 {
-            let message = format!("interval must be 0 or more seconds, not {value}");
+            let message = format!("interval must be 0 or more seconds, not {value:?}");
             return Err(PyValueError::new_err(message));
         }
         Ok(Self(duration(value, "interval")?))
@@ -151,23 +151,25 @@ impl<'py> FromPyObject<'_, 'py> for Prefixes {
 }
 
 fn number_of_seconds(seconds: Borrowed<'_, '_, PyAny>, argument: &str) -> PyResult<f64> {
-    seconds.extract().map_err(|cause: PyErr| {
-        let py = seconds.py();
-        if cause.is_instance_of::<PyTypeError>(py) {
+    let py = seconds.py();
+    seconds.extract().or_else(|cause: PyErr| {
+        if cause.is_instance_of::<PyOverflowError>(py) {
+            // An integer beyond all floats: only its sign matters.
+            return Ok(if seconds.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY });
+        }
+        Err(if cause.is_instance_of::<PyTypeError>(py) {
             let name = type_name(&seconds);
             let message = format!("{argument} must be a number of seconds, not {name}");
             caused(py, PyTypeError::new_err(message), cause)
-        } else if cause.is_instance_of::<PyOverflowError>(py) {
-            caused(py, PyOverflowError::new_err(format!("{argument} is too large")), cause)
         } else {
             cause
-        }
+        })
     })
 }
 
 fn duration(seconds: f64, argument: &str) -> PyResult<Duration> {
     if seconds > LONGEST_WAIT {
-        let message = format!("{argument} must be at most {LONGEST_WAIT} seconds, not {seconds}");
+        let message = format!("{argument} must be at most {LONGEST_WAIT} seconds, not {seconds:?}");
         return Err(PyOverflowError::new_err(message));
     }
     Ok(Duration::from_secs_f64(seconds))

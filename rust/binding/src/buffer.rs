@@ -12,8 +12,9 @@ use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::args::{self, Batch, Interval, Timeout};
 use crate::change::DictionaryChange;
+use crate::finished::change;
 use crate::name::Name;
-use crate::shared::{PyStore, SharedStore, StoreRef, change};
+use crate::shared::{PyStore, SharedStore, StoreRef};
 use crate::subscription::Subscription;
 use crate::{ObjectFrozenError, waiting};
 

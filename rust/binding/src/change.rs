@@ -203,12 +203,16 @@ impl DictionaryChange {
         ))
     }
 
-    /// Rebuilt by `__new__` without arguments, so a subclass may have any `__init__`.
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+    /// As any object, save that the oldest two protocols would bypass `__new__`.
+    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: usize) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        if protocol >= 2 {
+            let object = py.get_type::<PyAny>();
+            return object.call_method1(intern!(py, "__reduce_ex__"), (slf, protocol));
+        }
         let rebuild = py.import("copyreg")?.getattr("__newobj__")?;
         let state = slf.call_method0("__getstate__")?;
-        (rebuild, (slf.get_type(),), state).into_pyobject(py)
+        Ok((rebuild, (slf.get_type(),), state).into_pyobject(py)?.into_any())
     }
 
     /// The extra attributes, and the parts, as the protocol of `copy` and `pickle` has it.

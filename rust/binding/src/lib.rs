@@ -6,6 +6,7 @@
 //! * `shared`: the Python object that owns a store, for the garbage collector's sake
 //! * `buffer`, `multi_view`, `view_context`, `subscription`, `next_change`, `change`: the
 //!   classes
+//! * `finished`: from what a flush gives to a change object
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
 //! * `home`: the event loop that tasks run in
@@ -20,6 +21,7 @@ mod args;
 mod buffer;
 mod change;
 mod content;
+mod finished;
 mod home;
 mod multi_view;
 mod name;
@@ -40,6 +42,8 @@ pyo3::create_exception!(
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::ObjectFrozenError;
     #[pymodule_export]
@@ -58,4 +62,9 @@ mod _core {
     use super::subscription::Subscription;
     #[pymodule_export]
     use super::view_context::ViewContext;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::waiting::watch_forks(module.py())
+    }
 }

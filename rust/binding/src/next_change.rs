@@ -19,7 +19,7 @@ use crate::shared::SharedStore;
 use crate::subscription::{Step, Subscription};
 
 /// The next change of a subscription, to be awaited once.
-#[pyclass(frozen, weakref, module = "change_buffers")]
+#[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct NextChange {
     subscription: Py<Subscription>,
     home: Home,

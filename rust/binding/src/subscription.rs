@@ -15,10 +15,11 @@ use pyo3::types::PyTuple;
 use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
+use crate::finished::change;
 use crate::home::Home;
 use crate::name::Name;
 use crate::next_change::NextChange;
-use crate::shared::{SharedStore, StoreRef, change};
+use crate::shared::{SharedStore, StoreRef};
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.

@@ -12,7 +12,7 @@ use crate::name::Name;
 use crate::shared::StoreRef;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
-#[pyclass(frozen, weakref, module = "change_buffers")]
+#[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct ViewContext {
     stage: Mutex<Stage>,
 }
@@ -40,22 +40,21 @@ impl ViewContext {
     /// Raises:
     ///     RuntimeError: The context has been entered before.
     fn __enter__(&self, py: Python<'_>) -> PyResult<Py<DictionaryChangeBuffer>> {
-        match self.take() {
-            Stage::Ready(store, filter) => {
-                let view = DictionaryChangeBuffer::follow(py, store, filter)?;
-                let left =
-                    std::mem::replace(&mut *self.stage.lock(), Stage::Entered(view.clone_ref(py)));
-                drop(left);
-                Ok(view)
+        let ready = {
+            let mut stage = self.stage.lock();
+            match &*stage {
+                Stage::Ready(..) => Some(std::mem::replace(&mut *stage, Stage::Used)),
+                Stage::Entered(_) | Stage::Used => None,
             }
-            used => {
-                let left = std::mem::replace(&mut *self.stage.lock(), used);
-                drop(left);
-                Err(PyRuntimeError::new_err(
-                    "a create_view() context can be entered once; call create_view() again",
-                ))
-            }
-        }
+        };
+        let Some(Stage::Ready(store, filter)) = ready else {
+            return Err(PyRuntimeError::new_err(
+                "a create_view() context can be entered once; call create_view() again",
+            ));
+        };
+        let view = DictionaryChangeBuffer::follow(py, store, filter)?;
+        *self.stage.lock() = Stage::Entered(view.clone_ref(py));
+        Ok(view)
     }
 
     /// Remove the view, whatever happened.

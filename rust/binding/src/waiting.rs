@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use change_buffers_core::sleep::Sleeper;
+use change_buffers_core::sleep::{Sleeper, forked};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyCFunction, PyDict};
 
 /// How often a wait on the main thread looks for signals: Ctrl-C takes effect within this time.
 ///
@@ -23,10 +24,13 @@ pub(crate) fn sleep(py: Python<'_>, sleeper: &Sleeper, until: Option<Instant>) -
     loop {
         let look = Instant::now() + SIGNAL_INTERVAL;
         let slice = until.map_or(look, |deadline| deadline.min(look));
-        if py.detach(|| sleeper.sleep(Some(slice))) {
+        let woken = py.detach(|| sleeper.sleep(Some(slice)));
+        // Also when it was woken: a change that is flushed now would be lost to the exception that
+        // a signal which has arrived meanwhile raises when we return.
+        py.check_signals()?;
+        if woken {
             return Ok(true);
         }
-        py.check_signals()?;
         if until.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(false);
         }
@@ -40,4 +44,14 @@ fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     let main_thread = MAIN_THREAD.import(py, "threading", "main_thread")?.call0()?;
     let this_thread = GET_IDENT.import(py, "threading", "get_ident")?.call0()?;
     main_thread.getattr("ident")?.eq(this_thread)
+}
+
+/// Has sleeping in forked children go another way; see [`forked`].
+pub(crate) fn watch_forks(py: Python<'_>) -> PyResult<()> {
+    let os = py.import("os")?;
+    let Some(register) = os.getattr_opt("register_at_fork")? else { return Ok(()) };
+    let in_child = PyCFunction::new_closure(py, None, None, |_, _| forked())?;
+    let hooks = PyDict::new(py);
+    hooks.set_item("after_in_child", in_child)?;
+    register.call((), Some(&hooks)).map(drop)
 }

@@ -24,6 +24,9 @@ use crate::batch::{Batch, Fate, Key, Mark};
 use crate::index::Index;
 use crate::list::{Linked, Links, List};
 
+/// For how many keys an empty journal keeps its memory.
+const KEPT_CAPACITY: usize = 1024;
+
 /// Names a cursor of one journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CursorId(usize);
@@ -66,7 +69,9 @@ impl Linked for Cursor {
     }
 }
 
-/// How far a cursor has read. Two cursors at one position have the same yet to see.
+/// How far a cursor has read.
+///
+/// Two cursors at one position have the same yet to see; two at different ones may, all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     live: u64,
@@ -354,6 +359,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 break;
             }
             self.free_tombstone(slot, freed);
+        }
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
+            self.entries.shrink_to_fit();
+            self.index.shrink_to(0);
         }
     }
 

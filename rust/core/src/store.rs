@@ -113,7 +113,12 @@ pub struct Store<K, V, W, S> {
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, V, W, S> {
     fn default() -> Self {
-        Self { data: Mutex::default(), departed: SegQueue::new(), frozen: AtomicBool::new(false) }
+        Self {
+            data: Mutex::default(),
+            departed: SegQueue::new(),
+            has_departed: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
+        }
     }
 }
 
@@ -136,7 +141,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
-        let seen_before = data.journal.is_read_to_the_end().then(|| data.journal.end());
+        let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         data.updates += 1;
@@ -206,7 +211,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Whether an update with a finished form would be of use to a view.
     pub fn wants_whole(&self) -> bool {
-        self.lock().journal.is_read_to_the_end()
+        self.lock().wants_whole()
     }
 
     /// Registers a sleeper if the view has nothing to offer that it would be woken for.

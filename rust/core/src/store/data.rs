@@ -194,6 +194,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         }
     }
 
+    /// Whether a view may have seen everything and so expect the next change alone.
+    pub(super) fn wants_whole(&self) -> bool {
+        !self.views.is_empty() && self.journal.is_read_to_the_end()
+    }
+
     pub(super) fn memo_whole(&self) -> Option<&W> {
         self.memo.as_ref().map(|memo| &memo.whole)
     }
