@@ -91,3 +91,25 @@ def test_a_change_within_itself_can_be_copied_deeply_and_pickled():
     change.updates["self"] = change
     for duplicate in (copy.deepcopy(change), pickle.loads(pickle.dumps(change))):
         assert duplicate.updates["self"] is duplicate
+
+
+class Demanding(DictionaryChange):
+    """A subclass that cannot be made without an argument, and says which it was."""
+
+    def __new__(cls, label: str) -> Demanding:
+        change = super().__new__(cls)
+        change.label = label
+        return change
+
+    def __init__(self, label: str) -> None:
+        super().__init__({label: 1})
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.label,)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_subclass_can_name_the_arguments_to_make_it_anew(protocol):
+    change = Demanding("a")
+    assert_is_copy_of(pickle.loads(pickle.dumps(change, protocol)), change)
+    assert_is_copy_of(copy.copy(change), change)

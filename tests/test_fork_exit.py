@@ -204,3 +204,63 @@ def test_a_forked_child_can_use_objects_of_its_own():
         timeout=60,
     )
     assert output == "done\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_amid_sleeping_and_waking_can_use_objects_of_its_own():
+    """Some thread of the parent is about to sleep or to wake at the moment of nearly every fork."""
+    output = run_child(
+        """
+        import os, signal, sys, threading, time, warnings
+        from change_buffers import *
+
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks amid threads
+
+        def write():
+            number = 0
+            while not stop:
+                number += 1
+                room.update({f"key {number % 5}": number})
+                time.sleep(0.0001)
+
+        def follow(multi_view, interval):
+            for _ in multi_view.subscribe_changes(interval):
+                pass
+
+        def start(count, function, *args):
+            threads = [threading.Thread(target=function, args=args) for _ in range(count)]
+            for thread in threads:
+                thread.start()
+            return threads
+
+        def live():
+            signal.alarm(5)  # kills a child that hangs
+            own = DictionaryChangeMultiView()
+            threads = start(6, follow, own, 0)
+            for number in range(20):
+                own.update({"number": number})
+                time.sleep(0.0005)
+            own.freeze()
+            for thread in threads:
+                thread.join()
+            os._exit(0)
+
+        stop, room = False, DictionaryChangeMultiView()
+        followers, writers = start(4, follow, room, 0.0005), start(2, write)
+        hung = 0
+        for _ in range(40):
+            child = os.fork()
+            if child == 0:
+                live()
+            hung += os.waitpid(child, 0)[1] != 0
+        stop = True
+        for thread in writers:
+            thread.join()
+        room.freeze()
+        for thread in followers:
+            thread.join()
+        print(hung)
+        """,
+        timeout=60,
+    )
+    assert output == "0\n"

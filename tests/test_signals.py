@@ -7,6 +7,7 @@ thread, which here belongs to pytest.
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import pytest
 
@@ -236,3 +237,34 @@ for thread in threads:
     thread.join()
 """
     )
+
+
+@pytest.mark.parametrize("wait", ["buffer", "view", "subscription"])
+def test_a_change_right_after_the_signal_is_not_lost(wait: str) -> None:
+    """Whoever is woken by a change while a signal is waiting to be handled must not take it."""
+    output = run_child(
+        HEAD
+        + """
+def interrupt_then_update():
+    time.sleep(0.005)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.02)
+    update({"late": 1})
+
+for _ in range(5):
+"""
+        + textwrap.indent(textwrap.dedent(WAITS[wait]), "    ")
+        + """
+    taken = None
+    thread = threading.Thread(target=interrupt_then_update)
+    thread.start()
+    try:
+        taken = wait()
+        time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+    thread.join()
+    print(taken is not None or "late" in wait().updates)
+"""
+    )
+    assert output == 5 * "True\n"
