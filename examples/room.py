@@ -1,9 +1,11 @@
 """A room of clients that share one multi-view: load, live figures, and a check at the end.
 
-Without a recording, every client publishes its avatar 30 times a second and follows everybody
+Without a recording, clients publish their avatar 30 times a second and follow everybody, each
 at its own pace (5 to 60 Hz); some come late, leave, or step out for a while. With a recording,
 one publisher replays it and the clients follow. In the end the multi-view is frozen, every
 client takes what is still to come, and its replica is compared with the content.
+
+Every client and every publisher is a thread, or with --asyncio a task of one event loop.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ try:
     from roomkit.recording import read_recording
     from roomkit.records import RecordingError
     from roomkit.report import LiveDisplay, problems, table
+    from roomkit.tasks import AsyncioRoom
     from roomkit.threads import ThreadedRoom, TooManyThreadsError
 except ModuleNotFoundError as missing:
     sys.exit(f"room.py: error: {missing}; the demo needs: pip install rich msgpack")
@@ -34,6 +37,8 @@ except KeyboardInterrupt:
 
 OK, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_SECONDS = 5.0
+# Everybody gets what everybody publishes, so that the work grows with the square of the clients.
+MOST_PUBLISHERS = 50
 
 
 def positive_int(text: str) -> int:
@@ -72,6 +77,21 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--clients", type=positive_int, default=50, metavar="N", help="default: %(default)s"
     )
     parser.add_argument(
+        "--publishers",
+        type=positive_int,
+        metavar="N",
+        help=f"let only N of the clients publish (default: all, but at most {MOST_PUBLISHERS})",
+    )
+    parser.add_argument(
+        "--rate",
+        type=positive_float,
+        metavar="HZ",
+        help="let all clients follow at this pace (default: 5 to 60 Hz, dealt out in turn)",
+    )
+    parser.add_argument(
+        "--asyncio", action="store_true", help="run everything on one event loop, without threads"
+    )
+    parser.add_argument(
         "--seconds",
         type=positive_float,
         metavar="S",
@@ -98,30 +118,56 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.speed is not None and options.recording is None:
         parser.error("--speed is of a replay: it needs --recording FILE")
+    if options.publishers is not None and options.recording is not None:
+        parser.error("--publishers is of the synthetic room: a recording has one publisher")
+    if options.publishers is not None and options.publishers > options.clients:
+        parser.error(f"--publishers must be at most --clients, which is {options.clients}")
+    if options.compare and options.asyncio:
+        parser.error("--compare needs threads: the plain-Python model does not support --asyncio")
     return options
 
 
 def make_load(options: argparse.Namespace) -> Load:
     """Return what the options ask to be played."""
+    title = f"{options.clients} clients"
+    if options.rate is not None:
+        title += f" at {options.rate:g} Hz"
+    if options.asyncio:
+        title += " on one event loop"
     if options.recording is None:
-        seconds = options.seconds or DEFAULT_SECONDS
-        return synthetic(clients=options.clients, seconds=seconds, seed=options.seed)
+        publishers = options.publishers or min(options.clients, MOST_PUBLISHERS)
+        if publishers < options.clients:
+            title += f", {publishers} of them publish"
+        return synthetic(
+            clients=options.clients,
+            publishers=publishers,
+            rate=options.rate,
+            seconds=options.seconds or DEFAULT_SECONDS,
+            seed=options.seed,
+            title=f"{title}, synthetic",
+        )
     speed = options.speed or 1.0
     return replay(
         read_recording(options.recording),
         clients=options.clients,
+        rate=options.rate,
         speed=speed,
         limit=options.seconds,
-        title=f"{options.clients} clients, {options.recording.name} at speed {speed:g}",
+        title=f"{title}, {options.recording.name} at speed {speed:g}",
     )
 
 
-def play(load: Load, implementations: Sequence[Implementation], console: Console) -> list[Outcome]:
+def play(
+    load: Load,
+    room_type: type[ThreadedRoom | AsyncioRoom],
+    implementations: Sequence[Implementation],
+    console: Console,
+) -> list[Outcome]:
     """Play the load on one implementation after the other, unless interrupted."""
     outcomes: list[Outcome] = []
     with Interrupt() as interrupt:
         for implementation in implementations:
-            room = ThreadedRoom(load, implementation)
+            room = room_type(load, implementation)
             with LiveDisplay(console, load.title, implementation.name, load.seconds) as live:
                 outcomes.append(room.run(lambda: interrupt.requested, live.show))
             if interrupt.requested:
@@ -136,7 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         implementations = [model(), extension()] if options.compare else [extension()]
         load = make_load(options)
-        outcomes = play(load, implementations, console)
+        room_type = AsyncioRoom if options.asyncio else ThreadedRoom
+        outcomes = play(load, room_type, implementations, console)
     except OSError as error:
         return fail(f"{error.filename or options.recording}: {error.strerror or error}", USAGE)
     except RecordingError as error:

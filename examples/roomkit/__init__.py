@@ -10,11 +10,12 @@ records            decoded data as records, and what is wrong with them
 clients            what a publisher and a follower do with one change
 measure            what is measured, and how
 session            the state of a run
-threads            the driver: plays a load with threads
+threads            a driver: plays a load with threads
+tasks              another: plays it with asyncio tasks, in one thread
 interrupt          Ctrl-C as a request instead of an exception
 report             the live display and the table
 implementations    the module and the plain-Python model behind one interface
 =================  ==============================================================
 
-Only `threads` knows how clients are run; everything else is as good for another driver.
+Only the drivers know how clients are run; everything else is the same for both.
 """

@@ -23,20 +23,31 @@ DEVICES = {
 }
 
 
-def synthetic(*, clients: int, seconds: float, seed: int) -> Load:
-    """Return the load in which every client publishes its avatar and follows everybody.
+def synthetic(
+    *,
+    clients: int,
+    publishers: int | None = None,
+    rate: float | None = None,
+    seconds: float,
+    seed: int,
+    title: str = "synthetic",
+) -> Load:
+    """Return the load in which clients publish their avatar and follow everybody.
 
-    Of every six clients one comes late, one leaves for good and one steps out for a while.
+    All publish, or only the first few. Of every six clients one comes late, one leaves for good
+    and one steps out for a while.
     """
-    visits = [visits_of(client, seconds, seed) for client in range(clients)]
-    tracks = [partial(avatar_track, client_visits, seconds, seed) for client_visits in visits]
-    return Load(f"{clients} clients, synthetic", seconds, tracks, visits)
+    visits = [visits_of(client, rate, seconds, seed) for client in range(clients)]
+    tracks = [
+        partial(avatar_track, client_visits, seconds, seed) for client_visits in visits[:publishers]
+    ]
+    return Load(title, seconds, tracks, visits)
 
 
-def visits_of(client: int, seconds: float, seed: int) -> list[Visit]:
+def visits_of(client: int, rate: float | None, seconds: float, seed: int) -> list[Visit]:
     """Return when this client is in the room."""
     rng = random.Random(f"visits {seed} {client}")
-    interval = interval_of(client)
+    interval = interval_of(client, rate)
     early, late = seconds * rng.uniform(0.2, 0.4), seconds * rng.uniform(0.5, 0.7)
     if client % 6 == 3:
         return [Visit(client, interval, joins=early)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,10 @@ class Change(Protocol):
         """The keys that went."""
 
 
+class Changes(Iterable[Change], AsyncIterable[Change], Protocol):
+    """What follows; the plain-Python model's serves `for` alone."""
+
+
 class MultiView(Protocol):
     """The part of `DictionaryChangeMultiView` that a room uses."""
 
@@ -33,7 +37,7 @@ class MultiView(Protocol):
     ) -> None:
         """Apply a change."""
 
-    def subscribe_changes(self, interval: float = 0) -> Iterable[Change]:
+    def subscribe_changes(self, interval: float = 0) -> Changes:
         """Follow the changes."""
 
     def freeze(self) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 PACES_HZ = (5, 10, 20, 30, 60)
-"""How often clients ask for changes, dealt out in turn."""
+"""How often clients ask for changes, dealt out in turn, unless all have the same rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,19 @@ class Load:
     clients: Sequence[Sequence[Visit]]
 
 
-def interval_of(client: int) -> float:
+def interval_of(client: int, rate: float | None) -> float:
     """Return the seconds between two deliveries to this client."""
-    return 1 / PACES_HZ[client % len(PACES_HZ)]
+    return 1 / (rate or PACES_HZ[client % len(PACES_HZ)])
 
 
 def replay(
-    records: Sequence[Record], *, clients: int, speed: float, limit: float | None, title: str
+    records: Sequence[Record],
+    *,
+    clients: int,
+    rate: float | None = None,
+    speed: float,
+    limit: float | None,
+    title: str,
 ) -> Load:
     """Return the load in which one publisher replays `records` and `clients` follow.
 
@@ -73,5 +79,5 @@ def replay(
         )
         return takewhile(lambda record: record.t <= end, replayed)
 
-    visits = [[Visit(client, interval_of(client))] for client in range(clients)]
+    visits = [[Visit(client, interval_of(client, rate))] for client in range(clients)]
     return Load(title, end, [track], visits)
