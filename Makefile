@@ -28,7 +28,8 @@ $(VENV)/dependencies: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/built: $(SOURCES) $(VENV)/dependencies
-	$(BIN)/maturin develop --release --locked --quiet >/dev/null
+	@# Whatever environment is active, it is ours that is built for.
+	env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet >/dev/null
 	@touch $@
 
 .PHONY: build
