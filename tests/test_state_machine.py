@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 import change_buffers
 import reference
+import reference_prefixes
 from helpers import BoomError, PlainMapping, RaisingMapping, raising_iterator
 
 
@@ -56,6 +57,9 @@ keys = st.sampled_from(TEXTS) | st.builds(
 )
 mappings = st.sampled_from([dict, OrderedDict, MappingProxyType, PlainMapping])
 iterables = st.sampled_from([list, tuple, set, frozenset, dict.fromkeys, iter])
+prefixes = st.none() | st.lists(
+    st.sampled_from(["", "a", "b", "lo", "\0", "\ud800", "\U0001f600", "no key"]), max_size=3
+)
 contents = st.lists(keys, max_size=5).map(lambda names: {name: Value() for name in names})
 
 # Arguments come as functions that make them, for both sides must get an iterator of their own.
@@ -168,6 +172,23 @@ class BufferMachine(RuleBasedStateMachine):
             expected = outcome(model.flush_changed_blocking)
             assert_same_change(expected, outcome(ours.flush_changed_blocking))
 
+    @rule(number=numbers, in_time=st.booleans())
+    def flush_at_once(self, number, in_time):
+        model, ours = self.pick(number)
+        if can_flush(model):
+            expected = outcome(model.flush_changed_blocking)
+        else:
+            expected = "TimeoutError" if in_time else None
+        flushed = (
+            outcome(ours.flush_changed_blocking, 0)
+            if in_time
+            else outcome(ours.flush_changed_nowait)
+        )
+        if expected is None:
+            assert flushed is None
+        else:
+            assert_same_change(expected, flushed)
+
     @rule()
     def flush_all(self):
         for number in range(len(self.buffers)):
@@ -248,9 +269,10 @@ class MultiViewMachine(BufferMachine):
         assert all(type(key) is str for key in content)
         content.clear()
 
-    @rule(number=numbers)
-    def make_view(self, number):
-        model, ours = (multi_view.create_view() for multi_view in self.pick_multi_view(number))
+    @rule(number=numbers, prefixes=prefixes)
+    def make_view(self, number, prefixes):
+        model, ours = self.pick_multi_view(number)
+        model, ours = reference_prefixes.create_view(model, prefixes), ours.create_view(prefixes)
         self.contexts.append((model, ours))
         self.buffers.append((model.__enter__(), ours.__enter__()))
 
@@ -278,21 +300,24 @@ class MultiViewMachine(BufferMachine):
         if len(self.buffers) > 1:
             del self.buffers[1 + number % (len(self.buffers) - 1)]
 
-    @rule(number=numbers)
-    def subscribe(self, number):
+    @rule(number=numbers, prefixes=prefixes)
+    def subscribe(self, number, prefixes):
         model, ours = self.pick_multi_view(number)
-        self.subscriptions.append([model, None, ours.subscribe_changes()])
+        ours = ours.subscribe_changes(prefixes=prefixes)
+        self.subscriptions.append([model, prefixes, None, ours])
 
     @precondition(lambda self: self.subscriptions)
     @rule(number=numbers)
     def receive(self, number):
         # The model of a subscription is a view that is made when it is needed first.
         subscription = self.subscriptions[number % len(self.subscriptions)]
-        multi_view, view, ours = subscription
+        multi_view, prefixes, view, ours = subscription
         if view is None:
-            if not multi_view._content and not multi_view._frozen:
-                return  # its first `next()` would have to wait
-            view = subscription[1] = multi_view._add_view()
+            view = reference_prefixes.add_view(multi_view, prefixes)
+            if not can_flush(view):  # its first `next()` would have to wait
+                multi_view._views.remove(view)
+                return
+            subscription[2] = view
         if can_flush(view):
             expected = outcome(view.flush_changed_blocking)
             expected = "StopIteration" if expected == "ObjectFrozenError" else expected

@@ -66,9 +66,6 @@ class _Hub:
         # The store holds the hub. Neither keeps the other, nor the loop, longer than it is needed.
         self._store = weakref.ref(store)
         self.id = store.open_hub(self.ring)
-        asyncio_loop = loop.asyncio_loop()
-        if asyncio_loop is not None:
-            weakref.finalize(asyncio_loop, _close_hub, self._store, self.id).atexit = False
 
     def ring(self) -> None:
         """Have the loop answer soon. Called by whoever has updated the store, in any thread."""
@@ -101,12 +98,16 @@ class _Loop:
         self.asyncio_loop = weakref.ref(loop)
         self._hubs: WeakKeyDictionary[SharedStore, _Hub] = WeakKeyDictionary()
         self._ticks: dict[int, list[asyncio.Future[None]]] = {}
+        # One finalizer for all hubs: they come and go with their stores, it stays with the loop.
+        self._hub_ids: WeakKeyDictionary[SharedStore, int] = WeakKeyDictionary()
+        weakref.finalize(loop, _close_hubs, self._hub_ids).atexit = False
 
     def hub_of(self, store: SharedStore) -> int:
         """Give the number of the hub for a store."""
         hub = self._hubs.get(store)
         if hub is None:
             hub = self._hubs[store] = _Hub(self, store)
+            self._hub_ids[store] = hub.id
         return hub.id
 
     def future(self, delay: float) -> asyncio.Future[None]:
@@ -131,6 +132,11 @@ class _Loop:
 def _close_hub(reference: weakref.ref[SharedStore], hub: int) -> None:
     store = reference()
     if store is not None:
+        store.close_hub(hub)
+
+
+def _close_hubs(hubs: WeakKeyDictionary[SharedStore, int]) -> None:
+    for store, hub in list(hubs.items()):
         store.close_hub(hub)
 
 

@@ -130,8 +130,12 @@ impl<'py> FromPyObject<'_, 'py> for Prefixes {
                 "prefixes must be a str or an iterable of str, not {part}{name}"
             ))
         };
+        let is_bytes =
+            prefixes.is_instance_of::<PyBytes>() || prefixes.is_instance_of::<PyByteArray>();
         let prefixes: Vec<Name> = if let Ok(prefix) = prefixes.cast::<PyString>() {
             vec![Name::new(&prefix)?]
+        } else if is_bytes {
+            return Err(unfit(&prefixes, ""));
         } else {
             let items = prefixes.try_iter().map_err(|cause| {
                 if cause.is_instance_of::<PyTypeError>(py) {

@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ffi::{c_int, c_void};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use change_buffers_core::store::{HubId, Ring, Store, Ticket, ViewId, WakeFor};
 use parking_lot::Mutex;
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use crate::args::Value;
 use crate::finished::Finished;
 use crate::name::{Name, NameHasher};
+use crate::waiting;
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 
@@ -65,22 +66,44 @@ impl SharedStore {
 struct Bell(Py<PyAny>);
 
 impl Ring for Bell {
-    fn ring(&self) {
+    fn ring(&self) -> bool {
         Python::attach(|py| {
-            let ring = || self.0.call0(py);
-            let Err(error) = ring() else { return };
+            let Err(error) = self.0.call0(py) else { return true };
             // A signal handler may have raised in there. The tasks have to hear of the change all
-            // the same, and Ctrl-C has to be heard too.
-            if let Err(error) = ring() {
+            // the same.
+            let again = self.0.call0(py);
+            let is_rung = again.is_ok();
+            if let Err(error) = again {
                 error.write_unraisable(py, Some(self.0.bind(py)));
             }
-            if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-                // SAFETY: it only makes a note that the signal has arrived.
-                unsafe { ffi::PyErr_SetInterrupt() };
+            if is_rung && waiting::is_main_thread(py).unwrap_or(false) {
+                raise_soon(py, error);
             } else {
                 error.write_unraisable(py, Some(self.0.bind(py)));
             }
-        });
+            is_rung
+        })
+    }
+}
+
+/// Has the main thread raise an exception when it runs Python code again.
+fn raise_soon(py: Python<'_>, error: PyErr) {
+    extern "C" fn raise(value: *mut c_void) -> c_int {
+        // SAFETY: Python makes pending calls on an attached thread, once each, and this one owns the
+        // reference that was given away below.
+        let (py, value) = unsafe {
+            let py = Python::assume_attached();
+            (py, Bound::from_owned_ptr(py, value.cast()))
+        };
+        PyErr::from_value(value).restore(py);
+        -1
+    }
+    let value = error.into_value(py).into_ptr();
+    // SAFETY: the function expects just such an argument, and owns it from here on.
+    if unsafe { ffi::Py_AddPendingCall(Some(raise), value.cast()) } != 0 {
+        // SAFETY: nobody has taken the reference.
+        let value = unsafe { Bound::from_owned_ptr(py, value) };
+        PyErr::from_value(value).write_unraisable(py, None);
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn sleep(py: Python<'_>, sleeper: &Sleeper, until: Option<Instant>) -
     }
 }
 
-fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     static MAIN_THREAD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static GET_IDENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     // Asked anew each time: after a fork another thread is the main one.

@@ -150,9 +150,24 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             let filter = views[view.0].filter.as_ref();
             filter.is_none_or(|filter| batch.marks.iter().any(|mark| filter(&mark.key)))
         });
+        // Else removed keys that do not concern them would be kept for as long as they wait.
+        for view in data.waiters.picky() {
+            data.is_pending(view, &mut displaced);
+        }
         drop(data);
-        woken.wake();
+        self.wake(woken);
         Ok(())
+    }
+
+    /// Call it after unlocking.
+    #[inline]
+    fn wake(&self, woken: Woken) {
+        if woken.is_nobody() {
+            return;
+        }
+        for hub in woken.wake() {
+            self.lock().waiters.not_rung(hub);
+        }
     }
 
     /// Merges a change into one view alone, in order with the shared ones.
@@ -181,7 +196,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         data.updates += 1;
         let woken = data.waiters.view_changed(view);
         drop(data);
-        woken.wake();
+        self.wake(woken);
         drop(refused);
         Ok(())
     }
@@ -195,9 +210,10 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         };
         data.flushes += 1;
         // Whoever paces itself on a frozen view need not wait for what another thread took.
-        let woken = data.is_frozen(view).then(|| data.waiters.view_ended(view));
+        let woken =
+            if data.is_frozen(view) { data.waiters.view_ended(view) } else { Woken::default() };
         drop(data);
-        woken.into_iter().for_each(Woken::wake);
+        self.wake(woken);
         Flush::Change(harvest)
     }
 
@@ -257,7 +273,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Has a task look again, whatever it waits for.
     pub fn poke(&self, hub: HubId, ticket: Ticket) {
         let woken = self.lock().waiters.poke(hub, ticket);
-        woken.wake();
+        self.wake(woken);
     }
 
     /// What a hub asks after it was rung: which of its tasks are to look again. They are
@@ -320,7 +336,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         }
         let woken = data.waiters.view_ended(view);
         drop(data);
-        woken.wake();
+        self.wake(woken);
     }
 
     /// No more updates for the content and all views. What is pending stays pending.
@@ -330,7 +346,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.frozen.store(true, Ordering::Release);
         let woken = data.waiters.all_ended();
         drop(data);
-        woken.wake();
+        self.wake(woken);
     }
 
     /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.

@@ -75,6 +75,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
     ) -> View<K, V, W, S> {
+        self.waiters.forget_view(view);
         let view = self.views.remove(view.0);
         if let Some(cursor) = view.cursor {
             self.journal.close_cursor(cursor, &mut displaced.marks);

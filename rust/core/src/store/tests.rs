@@ -250,3 +250,96 @@ fn no_wake_up_is_lost_between_threads() {
         assert_eq!(last.iter().max(), Some(&(CHANGES - 1)));
     });
 }
+
+/// Counts how often it is rung.
+#[derive(Default)]
+struct Bell(std::sync::atomic::AtomicUsize);
+
+impl Ring for Bell {
+    fn ring(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+}
+
+impl Bell {
+    fn rung(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_hub_is_rung_once_until_it_answers() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let hub = store.open_hub(bell.clone());
+    let views = [store.open_view(None), store.open_view(None)];
+    let tickets = views.map(|view| store.wait_in(hub, view, WakeFor::Change).expect("waits"));
+    for value in 0..3 {
+        store.update(&mut set("a", value)).expect("not frozen");
+    }
+    assert_eq!(bell.rung(), 1);
+    assert_eq!(store.answer(hub), tickets);
+    store.update(&mut set("a", 3)).expect("not frozen");
+    assert_eq!(bell.rung(), 0, "nobody waits");
+    assert!(store.wait_in(hub, views[0], WakeFor::Change).is_none(), "something is pending");
+}
+
+#[test]
+fn a_task_that_waits_for_the_end_is_not_told_of_changes() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let (hub, view) = (store.open_hub(bell.clone()), store.open_view(None));
+    let ticket = store.wait_in(hub, view, WakeFor::End).expect("not frozen");
+    store.update(&mut set("a", 1)).expect("not frozen");
+    assert_eq!(bell.rung(), 0);
+    store.poke(hub, ticket);
+    assert_eq!((bell.rung(), store.answer(hub)), (1, vec![ticket]));
+}
+
+#[test]
+fn a_view_may_go_while_a_task_is_registered_for_it() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let hub = store.open_hub(bell.clone());
+    let filter: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
+    let views = [store.open_view(None), store.open_view(Some(filter))];
+    let tickets = views.map(|view| store.wait_in(hub, view, WakeFor::Change).expect("waits"));
+    for view in views {
+        store.leave(view);
+    }
+    store.update(&mut set("b", 1)).expect("not frozen");
+    assert_eq!((bell.rung(), store.answer(hub)), (1, tickets.to_vec()));
+}
+
+#[test]
+fn a_view_of_some_keys_hears_of_no_others() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let hub = store.open_hub(bell.clone());
+    let filter: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
+    let view = store.open_view(Some(filter));
+    let ticket = store.wait_in(hub, view, WakeFor::Change).expect("nothing is pending");
+    store.update(&mut Batch::new([("b", 1)], ["c"])).expect("not frozen");
+    assert_eq!(bell.rung(), 0);
+    assert!(matches!(store.flush(view), Flush::Nothing));
+    store.update(&mut Batch::new([("b", 2), ("a", 1)], ["ab"])).expect("not frozen");
+    assert_eq!((bell.rung(), store.answer(hub)), (1, vec![ticket]));
+    store.update_view(view, &mut set("own", 1)).expect("not frozen");
+    store.update_view(view, &mut set("a own", 1)).expect("not frozen");
+    let mut change = flushed(&store, view);
+    change.sort_by_key(|(key, _)| *key);
+    assert_eq!(change, [("a", Fate::Set(1)), ("a own", Fate::Set(1)), ("ab", Fate::Removed)]);
+}
+
+#[test]
+fn statistics_count() {
+    let store = Subject::default();
+    let (slow, view) = (store.open_view(None), store.open_view(None));
+    for value in 0..3 {
+        store.update(&mut Batch::new([("a", value), ("b", value)], ["c"])).expect("not frozen");
+        drop(store.flush(view));
+    }
+    let stats = store.stats();
+    assert_eq!((stats.keys, stats.tombstones, stats.views), (2, 1, 2));
+    assert_eq!((stats.lag_versions, stats.lag_keys), (3, 3));
+    assert_eq!((stats.updates, stats.flushes, stats.version), (3, 3, 3));
+    drop(store.flush(slow));
+    assert_eq!((store.stats().lag_versions, store.stats().lag_keys), (0, 0));
+}

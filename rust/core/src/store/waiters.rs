@@ -6,6 +6,7 @@
 //! of changes costs one ring, however many of its tasks wait.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -25,7 +26,9 @@ pub enum WakeFor {
 /// How an event loop is told to [answer](super::Store::answer). Called without any lock.
 pub trait Ring: Any + Send + Sync {
     /// Makes the loop answer, from its own thread, soon.
-    fn ring(&self);
+    ///
+    /// Returns whether it will; if not, it is rung for the next change.
+    fn ring(&self) -> bool;
 }
 
 /// Names the tasks of one event loop.
@@ -70,7 +73,9 @@ struct Hub {
 pub(super) struct Waiters {
     for_change: Vec<Thread>,
     for_end: Vec<Thread>,
-    hubs: Slab<Hub>,
+    /// By number. A number is never given twice: whoever was there before may still use it.
+    hubs: BTreeMap<usize, Hub>,
+    opened: usize,
 }
 
 /// Waiters that were told. Wake them after unlocking.
@@ -78,18 +83,22 @@ pub(super) struct Waiters {
 #[derive(Default)]
 pub(super) struct Woken {
     threads: Vec<Thread>,
-    rings: Vec<Arc<dyn Ring>>,
+    rings: Vec<(HubId, Arc<dyn Ring>)>,
 }
 
 impl Woken {
-    #[inline]
-    pub(super) fn wake(self) {
+    pub(super) fn is_nobody(&self) -> bool {
+        self.threads.is_empty() && self.rings.is_empty()
+    }
+
+    /// Gives the hubs that could not be reached.
+    #[must_use]
+    pub(super) fn wake(self) -> Vec<HubId> {
         for thread in self.threads {
             thread.sleeper.wake();
         }
-        for ring in self.rings {
-            ring.ring();
-        }
+        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring()).then_some(hub);
+        self.rings.into_iter().filter_map(rung).collect()
     }
 }
 
@@ -115,48 +124,50 @@ impl Waiters {
     }
 
     pub(super) fn tasks(&self) -> usize {
-        self.hubs.iter().map(|(_, hub)| hub.tasks.len()).sum()
+        self.hubs.values().map(|hub| hub.tasks.len()).sum()
     }
 
     pub(super) fn open_hub(&mut self, ring: Arc<dyn Ring>) -> HubId {
         let hub = Hub { ring, is_rung: false, tasks: Slab::new(), eager: 0, picky: 0 };
-        HubId(self.hubs.insert(hub))
+        self.opened += 1;
+        self.hubs.insert(self.opened, hub);
+        HubId(self.opened)
     }
 
     /// Drop the result after unlocking.
     #[must_use]
     pub(super) fn close_hub(&mut self, hub: HubId) -> Option<Arc<dyn Ring>> {
-        self.hubs.try_remove(hub.0).map(|hub| hub.ring)
+        self.hubs.remove(&hub.0).map(|hub| hub.ring)
     }
 
     pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Ticket {
-        let hub = &mut self.hubs[hub.0];
+        let hub = self.hubs.get_mut(&hub.0).expect("no task waits in a closed loop");
         *hub.count(want) += usize::from(want.wake_for == WakeFor::Change);
         Ticket(hub.tasks.insert(Task { want, is_poked: false }))
     }
 
     pub(super) fn forget_task(&mut self, hub: HubId, ticket: Ticket) {
-        let Some(hub) = self.hubs.get_mut(hub.0) else { return };
+        let Some(hub) = self.hubs.get_mut(&hub.0) else { return };
         if let Some(Task { want, .. }) = hub.tasks.try_remove(ticket.0) {
             *hub.count(want) -= usize::from(want.wake_for == WakeFor::Change);
         }
     }
 
     /// Has the task woken, whatever it waits for.
-    pub(super) fn poke(&mut self, hub: HubId, ticket: Ticket) -> Woken {
+    pub(super) fn poke(&mut self, id: HubId, ticket: Ticket) -> Woken {
         let mut woken = Woken::default();
-        if let Some(hub) = self.hubs.get_mut(hub.0)
+        if let Some(hub) = self.hubs.get_mut(&id.0)
             && let Some(task) = hub.tasks.get_mut(ticket.0)
         {
             task.is_poked = true;
-            hub.ring_once(&mut woken);
+            hub.ring_once(id, &mut woken);
         }
         woken
     }
 
     /// The tasks of a hub that was rung, and whether each was poked. It can be rung again now.
     pub(super) fn asked(&mut self, hub: HubId) -> Vec<(Ticket, Want, bool)> {
-        let Some(hub) = self.hubs.get_mut(hub.0) else { return Vec::new() };
+        let Some(hub) = self.hubs.get_mut(&hub.0) else { return Vec::new() };
         hub.is_rung = false;
         hub.tasks.iter().map(|(slot, task)| (Ticket(slot), task.want, task.is_poked)).collect()
     }
@@ -171,13 +182,14 @@ impl Waiters {
         } else {
             woken.threads = std::mem::take(&mut self.for_change);
         }
-        for (_, hub) in &mut self.hubs {
-            let is_concerned =
-                |task: &Task| task.want.wake_for == WakeFor::Change && concerns(task.want.view);
+        for (&id, hub) in &mut self.hubs {
+            let is_concerned = |task: &Task| {
+                !task.is_poked && task.want.wake_for == WakeFor::Change && concerns(task.want.view)
+            };
             let rings = hub.eager > 0
                 || hub.picky > 0 && hub.tasks.iter().any(|(_, task)| is_concerned(task));
             if rings {
-                hub.ring_once(&mut woken);
+                hub.ring_once(HubId(id), &mut woken);
             }
         }
         woken
@@ -187,7 +199,7 @@ impl Waiters {
     pub(super) fn view_changed(&mut self, view: ViewId) -> Woken {
         let mut woken = Woken::default();
         take_of(view, &mut self.for_change, &mut woken);
-        self.ring_for(view, &mut woken);
+        self.ring_for(view, |wake_for| wake_for == WakeFor::Change, &mut woken);
         woken
     }
 
@@ -196,7 +208,7 @@ impl Waiters {
         let mut woken = Woken::default();
         take_of(view, &mut self.for_change, &mut woken);
         take_of(view, &mut self.for_end, &mut woken);
-        self.ring_for(view, &mut woken);
+        self.ring_for(view, |_| true, &mut woken);
         woken
     }
 
@@ -204,23 +216,49 @@ impl Waiters {
     pub(super) fn all_ended(&mut self) -> Woken {
         let mut woken = Woken { threads: std::mem::take(&mut self.for_change), rings: Vec::new() };
         woken.threads.append(&mut self.for_end);
-        for (_, hub) in &mut self.hubs {
+        for (&id, hub) in &mut self.hubs {
             if !hub.tasks.is_empty() {
-                hub.ring_once(&mut woken);
+                hub.ring_once(HubId(id), &mut woken);
             }
         }
         woken
     }
 
-    /// How the loops are reached; for the garbage collector.
-    pub(super) fn rings(&self) -> impl Iterator<Item = &Arc<dyn Ring>> {
-        self.hubs.iter().map(|(_, hub)| &hub.ring)
+    /// The hub could not be reached: the next change rings it again.
+    pub(super) fn not_rung(&mut self, hub: HubId) {
+        if let Some(hub) = self.hubs.get_mut(&hub.0) {
+            hub.is_rung = false;
+        }
     }
 
-    fn ring_for(&mut self, view: ViewId, woken: &mut Woken) {
-        for (_, hub) in &mut self.hubs {
-            if hub.tasks.iter().any(|(_, task)| task.want.view == view) {
-                hub.ring_once(woken);
+    /// The view is no more: whoever waits for it still is to look again.
+    pub(super) fn forget_view(&mut self, view: ViewId) {
+        let tasks = self.hubs.values_mut().flat_map(|hub| hub.tasks.iter_mut());
+        for (_, task) in tasks.filter(|(_, task)| task.want.view == view) {
+            task.is_poked = true;
+        }
+    }
+
+    /// Views about some keys only for which somebody waits.
+    pub(super) fn picky(&self) -> Vec<ViewId> {
+        let threads = self.for_change.iter().map(|thread| thread.want);
+        let tasks = self.hubs.values().filter(|hub| hub.picky > 0);
+        let tasks = tasks.flat_map(|hub| hub.tasks.iter()).filter(|(_, task)| !task.is_poked);
+        let wants = threads.chain(tasks.map(|(_, task)| task.want));
+        wants.filter(|want| want.is_picky).map(|want| want.view).collect()
+    }
+
+    /// How the loops are reached; for the garbage collector.
+    pub(super) fn rings(&self) -> impl Iterator<Item = &Arc<dyn Ring>> {
+        self.hubs.values().map(|hub| &hub.ring)
+    }
+
+    fn ring_for(&mut self, view: ViewId, concerns: fn(WakeFor) -> bool, woken: &mut Woken) {
+        for (&id, hub) in &mut self.hubs {
+            let is_concerned =
+                |Task { want, .. }: &Task| want.view == view && concerns(want.wake_for);
+            if hub.tasks.iter().any(|(_, task)| is_concerned(task)) {
+                hub.ring_once(HubId(id), woken);
             }
         }
     }
@@ -231,9 +269,9 @@ impl Hub {
         if want.is_picky { &mut self.picky } else { &mut self.eager }
     }
 
-    fn ring_once(&mut self, woken: &mut Woken) {
+    fn ring_once(&mut self, id: HubId, woken: &mut Woken) {
         if !std::mem::replace(&mut self.is_rung, true) {
-            woken.rings.push(Arc::clone(&self.ring));
+            woken.rings.push((id, Arc::clone(&self.ring)));
         }
     }
 }
