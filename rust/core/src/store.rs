@@ -8,6 +8,7 @@
 
 mod collect;
 mod data;
+mod hubs;
 mod stats;
 mod waiters;
 
@@ -21,8 +22,8 @@ use parking_lot::{Mutex, MutexGuard};
 pub use self::data::MemoTicket;
 use self::data::{Data, View};
 pub use self::stats::Stats;
+use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
-use self::waiters::{Want, Woken};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Seen};
 use crate::sleep::Sleeper;
@@ -244,51 +245,6 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Takes a sleeper back that gave up.
     pub fn forget(&self, sleeper: &Arc<Sleeper>) {
         self.lock().waiters.forget_thread(sleeper);
-    }
-
-    /// Tasks of one event loop are going to wait here.
-    pub fn open_hub(&self, ring: Arc<dyn Ring>) -> HubId {
-        self.lock().waiters.open_hub(ring)
-    }
-
-    /// The event loop is closed: nobody waits there any more.
-    pub fn close_hub(&self, hub: HubId) {
-        let ring = self.lock().waiters.close_hub(hub);
-        drop(ring);
-    }
-
-    /// Like [`wait`](Self::wait), for a task: its hub is rung when it is to look again.
-    pub fn wait_in(&self, hub: HubId, view: ViewId, wake_for: WakeFor) -> Option<Ticket> {
-        let mut displaced = Displaced::default();
-        let mut data = self.lock();
-        let want = data.want(view, wake_for);
-        data.has_to_wait(view, wake_for, &mut displaced).then(|| data.waiters.add_task(hub, want))
-    }
-
-    /// Takes a task back that gave up.
-    pub fn forget_in(&self, hub: HubId, ticket: Ticket) {
-        self.lock().waiters.forget_task(hub, ticket);
-    }
-
-    /// Has a task look again, whatever it waits for.
-    pub fn poke(&self, hub: HubId, ticket: Ticket) {
-        let woken = self.lock().waiters.poke(hub, ticket);
-        self.wake(woken);
-    }
-
-    /// What a hub asks after it was rung: which of its tasks are to look again. They are
-    /// forgotten.
-    pub fn answer(&self, hub: HubId) -> Vec<Ticket> {
-        let mut displaced = Displaced::default();
-        let mut data = self.lock();
-        let mut answer = Vec::new();
-        for (ticket, Want { view, wake_for, .. }, is_poked) in data.waiters.asked(hub) {
-            if is_poked || !data.has_to_wait(view, wake_for, &mut displaced) {
-                data.waiters.forget_task(hub, ticket);
-                answer.push(ticket);
-            }
-        }
-        answer
     }
 
     /// Clones everything that is pending for a view and leaves it pending.
