@@ -146,6 +146,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         data.updates += 1;
+        if data.waiters.is_nobody_waiting_for_change() {
+            return Ok(());
+        }
         let Data { waiters, views, .. } = &mut *data;
         let woken = waiters.content_changed(|view| {
             let filter = views[view.0].filter.as_ref();

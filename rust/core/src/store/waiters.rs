@@ -172,6 +172,10 @@ impl Waiters {
         hub.tasks.iter().map(|(slot, task)| (Ticket(slot), task.want, task.is_poked)).collect()
     }
 
+    pub(super) fn is_nobody_waiting_for_change(&self) -> bool {
+        self.for_change.is_empty() && self.hubs.is_empty()
+    }
+
     /// The content has changed. `concerns` says whether that concerns a picky view.
     pub(super) fn content_changed(&mut self, concerns: impl Fn(ViewId) -> bool) -> Woken {
         let mut woken = Woken::default();
