@@ -92,6 +92,20 @@ def test_a_terminal_gets_live_figures() -> None:
         (["--seconds", "nan"], "argument --seconds: must be a number above 0, not nan"),
         (["--speed", "inf"], "argument --speed: must be a number above 0, not inf"),
         (["--speed", "2"], "--speed is of a replay: it needs --recording FILE"),
+        (["--rate", "0"], "argument --rate: must be a number above 0, not 0"),
+        (["--publishers", "0"], "argument --publishers: must be 1 or more, not 0"),
+        (
+            ["--clients", "3", "--publishers", "4"],
+            "--publishers must be at most --clients, which is 3",
+        ),
+        (
+            ["--publishers", "1", "--recording", "x"],
+            "--publishers is of the synthetic room: a recording has one publisher",
+        ),
+        (
+            ["--asyncio", "--compare"],
+            "--compare needs threads: the plain-Python model does not support --asyncio",
+        ),
     ],
 )
 def test_options_that_are_wrong(

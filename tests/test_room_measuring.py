@@ -35,6 +35,18 @@ def test_a_load_can_be_repeated_and_depends_on_the_seed(kit: Kit) -> None:
     assert played(1) != played(2)
 
 
+def test_the_first_few_may_publish_and_all_follow_at_one_pace(kit: Kit) -> None:
+    everybody = kit("avatars").synthetic(clients=6, seconds=1, seed=0)
+    few = kit("avatars").synthetic(clients=6, publishers=2, rate=10, seconds=1, seed=0)
+    assert [list(track()) for track in few.tracks] == [
+        list(track()) for track in everybody.tracks[:2]
+    ]
+    assert len(few.clients) == 6
+    paces = {visit.interval for visits in everybody.clients for visit in visits}
+    assert paces == {1 / 5, 1 / 10, 1 / 20, 1 / 30, 1 / 60}
+    assert {visit.interval for visits in few.clients for visit in visits} == {1 / 10}
+
+
 def test_in_the_synthetic_room_avatars_go_and_come_back(kit: Kit) -> None:
     load = kit("avatars").synthetic(clients=6, seconds=1, seed=0)
     removing = [sum(bool(record.removals) for record in track()) for track in load.tracks]
