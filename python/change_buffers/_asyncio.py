@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import weakref
 from collections.abc import Coroutine
 from typing import Any
@@ -31,10 +30,13 @@ _TICKS_PER_SECOND = 1000
 
 def flush_changed(buffer: DictionaryChangeBuffer) -> Coroutine[Any, Any, DictionaryChange]:
     """Wait for what `buffer` has to flush; see `DictionaryChangeBuffer.flush_changed()`."""
-    return _flush_changed(buffer, running_loop("flush_changed()"))
+    running_loop("flush_changed()")
+    return _flush_changed(buffer)
 
 
-async def _flush_changed(buffer: DictionaryChangeBuffer, loop: _Loop) -> DictionaryChange:
+async def _flush_changed(buffer: DictionaryChangeBuffer) -> DictionaryChange:
+    # Not that of the call: it may be awaited elsewhere.
+    loop = running_loop("flush_changed()")
     store = buffer._shared
     hub = loop.hub_of(store)
     while (change := buffer.flush_changed_nowait()) is None:
@@ -72,7 +74,9 @@ class _Hub:
         loop = self._loop.asyncio_loop()
         if loop is None:
             return
-        if asyncio._get_running_loop() is loop:
+        # Within a task the loop is awake. Elsewhere it may be a signal handler that calls, in the
+        # middle of the loop's `select()`, which only a thread-safe call interrupts.
+        if asyncio._get_running_loop() is loop and asyncio.current_task(loop) is not None:
             loop.call_soon(self._answer)
             return
         try:
@@ -86,9 +90,7 @@ class _Hub:
         store = self._store()
         if store is None:
             return
-        for future in store.answer(self.id):
-            if not future.done():
-                future.set_result(None)
+        _set_all(store.answer(self.id))
 
 
 class _Loop:
@@ -97,7 +99,8 @@ class _Loop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.asyncio_loop = weakref.ref(loop)
         self._hubs: WeakKeyDictionary[SharedStore, _Hub] = WeakKeyDictionary()
-        self._ticks: dict[int, list[asyncio.Future[None]]] = {}
+        # Weakly: a task that gave up must not keep its loop until the tick.
+        self._ticks: dict[int, list[weakref.ref[asyncio.Future[None]]]] = {}
         # One finalizer for all hubs: they come and go with their stores, it stays with the loop.
         self._hub_ids: WeakKeyDictionary[SharedStore, int] = WeakKeyDictionary()
         weakref.finalize(loop, _close_hubs, self._hub_ids).atexit = False
@@ -120,13 +123,28 @@ class _Loop:
             if waiting is None:
                 waiting = self._ticks[tick] = []
                 loop.call_at(tick / _TICKS_PER_SECOND, self._strike, tick)
-            waiting.append(future)
+            waiting.append(weakref.ref(future))
         return future
 
     def _strike(self, tick: int) -> None:
-        for future in self._ticks.pop(tick):
+        futures = [reference() for reference in self._ticks.pop(tick)]
+        _set_all([future for future in futures if future is not None])
+
+
+def _set_all(futures: list[asyncio.Future[None]]) -> None:
+    """Have the tasks that await these go on, in this order."""
+    futures.reverse()
+    try:
+        while futures:
+            future = futures[-1]
             if not future.done():
                 future.set_result(None)
+            futures.pop()
+    finally:
+        # A signal handler may raise in there.
+        if futures:
+            futures.reverse()
+            asyncio.get_running_loop().call_soon(_set_all, futures)
 
 
 def _close_hub(reference: weakref.ref[SharedStore], hub: int) -> None:
@@ -140,14 +158,8 @@ def _close_hubs(hubs: WeakKeyDictionary[SharedStore, int]) -> None:
         store.close_hub(hub)
 
 
-class _Here(threading.local):
-    """The loops that have run in this thread. A loop runs in one thread at a time."""
-
-    def __init__(self) -> None:
-        self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
-
-
-_here = _Here()
+# Whatever thread a loop runs in, and it may be one after the other.
+_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
 
 def running_loop(what: str) -> _Loop:
@@ -156,7 +168,7 @@ def running_loop(what: str) -> _Loop:
         running = asyncio.get_running_loop()
     except RuntimeError:
         raise RuntimeError(f"{what} needs a running event loop") from None
-    loop = _here.loops.get(running)
+    loop = _loops.get(running)
     if loop is None:
-        loop = _here.loops[running] = _Loop(running)
+        loop = _loops[running] = _Loop(running)
     return loop

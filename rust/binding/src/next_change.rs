@@ -76,7 +76,7 @@ impl NextChange {
                 Stage::Waiting(wait) => {
                     let pause = wait.awaiting.bind(py).clone().next();
                     if let Some(Ok(pause)) = pause {
-                        drop(self.enter(Stage::Waiting(wait)));
+                        self.resume(wait)?;
                         return Ok(pause);
                     }
                     wait.end();
@@ -94,11 +94,23 @@ impl NextChange {
                 Step::Wait(buffer, wake_for, until) => {
                     let wait = self.begin_wait(py, buffer.get(), wake_for, until)?;
                     if let Some(wait) = wait {
-                        drop(self.enter(Stage::Waiting(wait)));
+                        self.resume(wait)?;
                     }
                 }
             }
         }
+    }
+
+    /// Goes on waiting, unless it was closed meanwhile.
+    fn resume(&self, wait: Wait) -> PyResult<()> {
+        let mut stage = self.stage.lock();
+        if matches!(*stage, Stage::Claimed) {
+            *stage = Stage::Waiting(wait);
+            return Ok(());
+        }
+        drop(stage);
+        wait.end();
+        Err(PyRuntimeError::new_err("this was closed while it was awaited"))
     }
 
     fn begin_wait(
@@ -110,13 +122,15 @@ impl NextChange {
     ) -> PyResult<Option<Wait>> {
         let shared = buffer.shared();
         let subscription = self.subscription.get();
-        let hub = self.home.hub(py, &shared)?;
-        if self.home.hub.is_none() {
-            subscription.settle(self.home.clone().with_hub(hub));
-        }
+        // Not that of the call: it may be awaited in another event loop.
+        let home = Home::now(py, Some(self.home.clone()))?;
+        let hub = home.hub(py, &shared)?;
         let left = |until: Instant| (until - Instant::now()).as_secs_f64();
         let seconds = until.map_or(f64::INFINITY, left);
-        let future = self.home.future(py, seconds)?;
+        let future = home.future(py, seconds)?;
+        if self.home.hub.is_none() {
+            subscription.settle(home.with_hub(hub));
+        }
         let awaiting = future.bind(py).call_method0(intern!(py, "__await__"))?;
         let awaiting = awaiting.cast_into()?.unbind();
         let ticket = subscription.wait(buffer, hub, wake_for, future.clone());

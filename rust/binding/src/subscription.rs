@@ -213,8 +213,14 @@ impl Subscription {
 
     /// Remembers where the tasks are.
     pub(crate) fn settle(&self, home: Home) {
-        let replaced = self.state.lock().home.replace(home);
-        drop(replaced);
+        let mut state = self.state.lock();
+        let dropped = if matches!(state.source, Source::Closed) {
+            Some(home)
+        } else {
+            state.home.replace(home)
+        };
+        drop(state);
+        drop(dropped);
     }
 
     /// Begins to wait for the next change, alone.
@@ -313,9 +319,11 @@ impl Subscription {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         let source = std::mem::replace(&mut state.source, Source::Closed);
+        let home = state.home.take();
         state.revision += 1;
         drop(state);
         self.wake();
+        drop(home);
         // A private view goes with its last reference; a buffer of the user's is left as it is.
         drop(source);
     }
@@ -367,7 +375,5 @@ impl Subscription {
 
     fn __clear__(&self) {
         self.close();
-        let home = self.state.lock().home.take();
-        drop(home);
     }
 }

@@ -14,6 +14,10 @@ use slab::Slab;
 use super::ViewId;
 use crate::sleep::Sleeper;
 
+/// After so many changes a loop that has not answered is rung again: it may have been closed or
+/// interrupted in the middle of it.
+const RING_AGAIN: u32 = 1024;
+
 /// What a waiter is to be woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WakeFor {
@@ -61,6 +65,8 @@ struct Task {
 struct Hub {
     ring: Arc<dyn Ring>,
     is_rung: bool,
+    /// How often it would have been rung since, had it not been rung already.
+    spared: u32,
     tasks: Slab<Task>,
     /// How many of the tasks wait for whatever change comes.
     eager: usize,
@@ -128,7 +134,7 @@ impl Waiters {
     }
 
     pub(super) fn open_hub(&mut self, ring: Arc<dyn Ring>) -> HubId {
-        let hub = Hub { ring, is_rung: false, tasks: Slab::new(), eager: 0, picky: 0 };
+        let hub = Hub { ring, is_rung: false, spared: 0, tasks: Slab::new(), eager: 0, picky: 0 };
         self.opened += 1;
         self.hubs.insert(self.opened, hub);
         HubId(self.opened)
@@ -274,7 +280,9 @@ impl Hub {
     }
 
     fn ring_once(&mut self, id: HubId, woken: &mut Woken) {
-        if !std::mem::replace(&mut self.is_rung, true) {
+        self.spared = if self.is_rung { self.spared.wrapping_add(1) } else { 0 };
+        if !self.is_rung || self.spared.is_multiple_of(RING_AGAIN) {
+            self.is_rung = true;
             woken.rings.push((id, Arc::clone(&self.ring)));
         }
     }
