@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ settings.register_profile("local", deadline=None)
 # Continuous integration should fail because of a change, not because of a lucky draw.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+# A shell that starts us in the background has Ctrl-C ignored, and our children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures of several test files that belong together.
 pytest_plugins = ["nanover_trees", "program_runs", "room_runs"]
