@@ -113,15 +113,18 @@ def handler(*_):
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
 i = 0
+def update_until_it_raises():
+    global i
+    armed.append(1)
+    while armed:
+        i += 1
+        multi_view.update({"a": i})
+    # What was raised in a ring is raised again when Python looks, which may be a little later.
+    for _ in range(10):
+        time.sleep(0)
 while len(raised) < 300:
     try:
-        armed.append(1)
-        while armed:
-            i += 1
-            multi_view.update({"a": i})
-        # What was raised in a ring is raised again when Python looks, which may be a little later.
-        for _ in range(10):
-            time.sleep(0)
+        update_until_it_raises()
     except Boom:
         pass
     if len(raised) % 10 == 0:
