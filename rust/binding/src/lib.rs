@@ -42,6 +42,8 @@ pyo3::create_exception!(
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::exceptions::PyImportError;
+    use pyo3::ffi;
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -65,6 +67,13 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // SAFETY: the thread is attached, so there is a current interpreter.
+        let interpreter = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+        if interpreter != 0 {
+            return Err(PyImportError::new_err(
+                "change_buffers works in the main interpreter alone, not in a sub-interpreter",
+            ));
+        }
         super::waiting::watch_forks(module.py())
     }
 }
