@@ -12,6 +12,7 @@
 //! * `pending`: what one view holds for itself alone.
 //! * [`store`]: the data mutex around one journal and its views, and who is to be woken.
 //! * [`sleep`]: one sleeping thread and the way to wake it.
+//! * [`framing`]: changes on the wire, from values that are encoded already.
 //!
 //! # The rules of the lock
 //!
@@ -22,6 +23,7 @@
 //! woken after unlocking.
 
 pub mod batch;
+pub mod framing;
 mod index;
 pub mod journal;
 mod list;
