@@ -12,8 +12,10 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
 
+use crate::dicts::Dicts;
 use crate::finished::Finished;
 use crate::name::Name;
+use crate::value::Value;
 
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
 const LONGEST_WAIT: f64 = 9_223_372_036.0;
@@ -22,7 +24,6 @@ const LONGEST_WAIT: f64 = 9_223_372_036.0;
 /// more than two copies.
 const WORTH_COPYING: usize = 3;
 
-pub(crate) type Value = Py<PyAny>;
 pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 
 /// Fills an empty batch with the arguments of an `update()`.
@@ -54,7 +55,7 @@ pub(crate) fn fill(
     if let Some(removals) = removals {
         batch.remove(removals);
     } else if whole {
-        batch.finish(Finished { updates: dict.unbind(), removals: None });
+        batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }));
     }
     Ok(())
 }
@@ -211,7 +212,7 @@ fn set_all(batch: &mut Batch, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
     // Spares the iterator the search for an item after the last.
     for (key, value) in dict.iter().take(dict.len()) {
         let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(false) };
-        batch.set(Name::of_exact(key)?, value.unbind());
+        batch.set(Name::of_exact(key)?, Value::new(value));
     }
     Ok(true)
 }
@@ -225,7 +226,8 @@ fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict
     Ok(exact)
 }
 
-fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
+/// What was passed as `removals`.
+pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
     let py = removals.py();
     let is_text = removals.is_instance_of::<PyString>()
         || removals.is_instance_of::<PyBytes>()
@@ -256,7 +258,7 @@ fn name(key: &Bound<'_, PyAny>, argument: &str) -> PyResult<Name> {
     Name::new(text)
 }
 
-fn caused(py: Python<'_>, error: PyErr, cause: PyErr) -> PyErr {
+pub(crate) fn caused(py: Python<'_>, error: PyErr, cause: PyErr) -> PyErr {
     error.set_cause(py, Some(cause));
     error
 }

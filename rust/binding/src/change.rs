@@ -5,9 +5,13 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
 
 use crate::args;
+use crate::codec;
+use crate::dicts::Dicts;
+use crate::encode;
+use crate::source::Source;
 
 /// A set of key updates and key removals.
 ///
@@ -35,26 +39,56 @@ pub(crate) struct DictionaryChange {
 struct Parts {
     updates: Option<Py<PyAny>>,
     removals: Option<Py<PyAny>>,
+    /// What the flush gave that it came from, for the bytes that others may have found already.
+    source: Option<Py<Source>>,
+    /// Nobody has asked for the other parts so far: they are yet to be made from the source.
+    is_unopened: bool,
 }
 
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
-    pub(crate) fn owning(updates: Bound<'_, PyDict>, removals: Bound<'_, PySet>) -> Self {
-        let parts = Parts {
-            updates: Some(updates.into_any().unbind()),
-            removals: Some(removals.into_any().unbind()),
-        };
+    pub(crate) fn owning(py: Python<'_>, dicts: Dicts) -> PyResult<Self> {
+        let (updates, removals) = dicts.into_pair(py)?;
+        let (updates, removals) = (Some(updates.into_any()), Some(removals.into_any()));
+        let parts = Parts { updates, removals, source: None, is_unopened: false };
+        Ok(Self { parts: Mutex::new(parts) })
+    }
+
+    /// A change whose parts are made when somebody asks for them.
+    pub(crate) fn unopened(source: Py<Source>) -> Self {
+        let parts =
+            Parts { updates: None, removals: None, source: Some(source), is_unopened: true };
         Self { parts: Mutex::new(parts) }
     }
 
+    /// Makes the parts, if that has not been done.
+    fn open(&self, py: Python<'_>) -> PyResult<()> {
+        let source = {
+            let parts = self.parts.lock();
+            parts.source.as_ref().filter(|_| parts.is_unopened).cloned()
+        };
+        let Some(source) = source else { return Ok(()) };
+        let (updates, removals) = source.get().dicts(py)?.into_pair(py)?;
+        let mut made = (Some(updates.into_any()), Some(removals.into_any()));
+        let mut parts = self.parts.lock();
+        if parts.is_unopened {
+            parts.is_unopened = false;
+            std::mem::swap(&mut parts.updates, &mut made.0);
+            std::mem::swap(&mut parts.removals, &mut made.1);
+        }
+        drop(parts);
+        Ok(())
+    }
+
     /// Both parts; an error if one was deleted.
-    fn parts(&self) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
-        Ok((self.updates()?, self.removals()?))
+    fn parts(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        Ok((self.updates(py)?, self.removals(py)?))
     }
 
     fn assign(&self, updates: Bound<'_, PyAny>, removals: Bound<'_, PyAny>) {
-        let parts = Parts { updates: Some(updates.unbind()), removals: Some(removals.unbind()) };
-        self.replace(parts);
+        let (updates, removals) = (Some(updates.unbind()), Some(removals.unbind()));
+        let source = self.parts.lock().source.clone();
+        self.replace(Parts { updates, removals, source, is_unopened: false });
     }
 
     fn replace(&self, parts: Parts) {
@@ -74,7 +108,7 @@ impl DictionaryChange {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Ok(Self::owning(PyDict::new(py), PySet::empty(py)?))
+        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None })
     }
 
     #[pyo3(signature = (updates = None, removals = None))]
@@ -92,40 +126,50 @@ impl DictionaryChange {
 
     /// The keys that changed, with their new values: a `dict`.
     #[getter]
-    fn updates(&self) -> PyResult<Py<PyAny>> {
+    fn updates(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.open(py)?;
         let updates = self.parts.lock().updates.clone();
         updates.ok_or_else(|| PyAttributeError::new_err("updates"))
     }
 
     #[setter]
-    fn set_updates(&self, value: Py<PyAny>) {
+    fn set_updates(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
+        self.open(py)?;
         let replaced = self.parts.lock().updates.replace(value);
         drop(replaced);
+        Ok(())
     }
 
     #[deleter]
-    fn delete_updates(&self) {
+    fn delete_updates(&self, py: Python<'_>) -> PyResult<()> {
+        self.open(py)?;
         let deleted = self.parts.lock().updates.take();
         drop(deleted);
+        Ok(())
     }
 
     /// The keys that were removed: a `set`.
     #[getter]
-    fn removals(&self) -> PyResult<Py<PyAny>> {
+    fn removals(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.open(py)?;
         let removals = self.parts.lock().removals.clone();
         removals.ok_or_else(|| PyAttributeError::new_err("removals"))
     }
 
     #[setter]
-    fn set_removals(&self, value: Py<PyAny>) {
+    fn set_removals(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
+        self.open(py)?;
         let replaced = self.parts.lock().removals.replace(value);
         drop(replaced);
+        Ok(())
     }
 
     #[deleter]
-    fn delete_removals(&self) {
+    fn delete_removals(&self, py: Python<'_>) -> PyResult<()> {
+        self.open(py)?;
         let deleted = self.parts.lock().removals.take();
         drop(deleted);
+        Ok(())
     }
 
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
@@ -152,7 +196,7 @@ impl DictionaryChange {
 
     /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (updates, removals) = self.parts()?;
+        let (updates, removals) = self.parts(py)?;
         let dict = PyDict::new(py);
         dict.set_item(intern!(py, "updates"), updates)?;
         let removals = py.get_type::<PyList>().call1((removals,))?;
@@ -178,7 +222,7 @@ impl DictionaryChange {
             })
         };
         let (other_updates, other_removals) = (part("updates")?, part("removals")?);
-        let (updates, removals) = self.parts()?;
+        let (updates, removals) = self.parts(py)?;
         let updates = py.get_type::<PyDict>().call1((updates,))?;
         updates.call_method1(intern!(py, "update"), (other_updates,))?;
         let removals = py.get_type::<PySet>().call1((removals,))?;
@@ -187,13 +231,57 @@ impl DictionaryChange {
         Ok(())
     }
 
+    /// Encode the change as one message: `{"updates": {...}, "removals": [...]}`.
+    ///
+    /// If it was flushed from a view of a multi-view, each of its values is encoded once by a codec,
+    /// however many views send it: until its key is changed again, and for as long as such a change
+    /// is around. That begins with the import of `change_buffers.codecs`. What of `updates` and
+    /// `removals` has been replaced is encoded as it is now, for this change alone. The encoded
+    /// bytes of values that were changed in place after they had been published may be old ones.
+    ///
+    /// No lock is held while the codec's function runs. If it raises, nothing has changed. Two
+    /// threads that meet at one value may both encode it, rather than wait for each other.
+    ///
+    /// Args:
+    ///     codec: One of `change_buffers.codecs`.
+    ///     envelope: The message becomes the only entry of a map, under this key: NanoVer's own
+    ///         messages have `"state"`. `None` stands for no such map.
+    ///
+    /// Returns:
+    ///     The message, as `bytes`.
+    ///
+    /// Raises:
+    ///     TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change has
+    ///         been replaced by what makes no change.
+    ///     ValueError: A value cannot be encoded: the message names its key, the cause is the error
+    ///         of the codec's function. Or a key or the envelope has a lone surrogate.
+    #[pyo3(signature = (codec, envelope = None))]
+    fn encode<'py>(
+        &self,
+        codec: &Bound<'py, PyAny>,
+        envelope: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
+        let Parts { source, is_unopened, .. } = self.parts.lock().clone();
+        let source = source.as_ref().map(Py::get);
+        if let Some(source) = source.filter(|_| is_unopened) {
+            return source.encode(codec, envelope);
+        }
+        let (updates, removals) = self.parts(codec.py())?;
+        let (updates, removals) = (updates.bind(codec.py()), removals.bind(codec.py()));
+        match source {
+            Some(source) if source.is_still(updates, removals)? => source.encode(codec, envelope),
+            _ => encode::parts(codec, envelope, updates, removals, source),
+        }
+    }
+
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let (updates, removals) = self.parts()?;
+        let (updates, removals) = self.parts(py)?;
         PyTuple::new(py, [updates, removals])?.try_iter()
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let (updates, removals) = slf.get().parts()?;
+        let (updates, removals) = slf.get().parts(slf.py())?;
         let name = slf.get_type().name()?;
         let (updates, removals) = (updates.bind(slf.py()).repr()?, removals.bind(slf.py()).repr()?);
         Ok(format!(
@@ -234,11 +322,12 @@ impl DictionaryChange {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // A holder elsewhere keeps the parts alive anyway.
         let Some(parts) = self.parts.try_lock() else { return Ok(()) };
-        parts.updates.as_ref().map_or(Ok(()), |updates| visit.call(updates))?;
-        parts.removals.as_ref().map_or(Ok(()), |removals| visit.call(removals))
+        visit.call(&parts.updates)?;
+        visit.call(&parts.removals)?;
+        visit.call(&parts.source)
     }
 
     fn __clear__(&self) {
-        self.replace(Parts { updates: None, removals: None });
+        self.replace(Parts { updates: None, removals: None, source: None, is_unopened: false });
     }
 }

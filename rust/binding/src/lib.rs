@@ -2,11 +2,13 @@
 //!
 //! A thin layer over `change_buffers_core`, one file per idea:
 //!
-//! * `name`, `args`: what users pass, checked and materialised before any lock is taken
+//! * `args`: what users pass, checked and materialised before any lock is taken
 //! * `shared`: the Python object that owns a store, for the garbage collector's sake
 //! * `buffer`, `multi_view`, `view_context`, `subscription`, `next_change`, `change`: the
 //!   classes
-//! * `finished`: from what a flush gives to a change object
+//! * `finished`, `dicts`, `source`: from what a flush gives to a change object
+//! * `encode`, `codec`, `fragments`, `bytes`: from a change to bytes
+//! * `value`, `name`: what the journal keeps
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `waiting`: sleeping without the GIL, and signals
 //! * `home`: the event loop that tasks run in
@@ -19,16 +21,23 @@ use pyo3::prelude::*;
 
 mod args;
 mod buffer;
+mod bytes;
 mod change;
+mod codec;
 mod content;
+mod dicts;
+mod encode;
 mod finished;
+mod fragments;
 mod home;
 mod multi_view;
 mod name;
 mod next_change;
 mod shared;
+mod source;
 mod stats;
 mod subscription;
+mod value;
 mod view_context;
 mod waiting;
 
@@ -53,6 +62,8 @@ mod _core {
     #[pymodule_export]
     use super::change::DictionaryChange;
     #[pymodule_export]
+    use super::codec::Codec;
+    #[pymodule_export]
     use super::multi_view::DictionaryChangeMultiView;
     #[pymodule_export]
     use super::next_change::NextChange;
@@ -64,6 +75,12 @@ mod _core {
     use super::subscription::Subscription;
     #[pymodule_export]
     use super::view_context::ViewContext;
+
+    /// Have values share what they are on the wire from now on. Private.
+    #[pyfunction(name = "_share_fragments")]
+    fn share_fragments() {
+        super::value::share_fragments();
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -12,6 +12,7 @@ use crate::content::ContentCopy;
 use crate::shared::StoreRef;
 use crate::stats::Stats;
 use crate::subscription::Subscription;
+use crate::value::fragments_are_shared;
 use crate::view_context::ViewContext;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
@@ -65,7 +66,9 @@ impl DictionaryChangeMultiView {
             return Err(frozen());
         }
         let mut batch = Batch::default();
-        args::fill(&mut batch, updates, removals, || self.store.wants_whole())?;
+        // A dictionary of what came would say nothing of how it was encoded.
+        let wants_whole = || !fragments_are_shared() && self.store.wants_whole();
+        args::fill(&mut batch, updates, removals, wants_whole)?;
         self.store.update(&mut batch).map_err(|Frozen| frozen())?;
         self.content.keep_level(py, &self.store);
         Ok(())

@@ -42,6 +42,11 @@ impl Name {
         unsafe { ffi::PyUnicode_Tailmatch(text, prefix, 0, ffi::PY_SSIZE_T_MAX, -1) == 1 }
     }
 
+    /// Whether this very object is its text.
+    pub(crate) fn is(&self, text: &Bound<'_, PyAny>) -> bool {
+        self.text.is(text)
+    }
+
     pub(crate) fn text<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
         self.text.bind(py)
     }

@@ -13,9 +13,9 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::args::Value;
 use crate::finished::Finished;
 use crate::name::{Name, NameHasher};
+use crate::value::Value;
 use crate::waiting;
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
@@ -143,7 +143,7 @@ impl SharedStore {
             futures.values().try_for_each(|future| visit.call(future))?;
         }
         self.store.try_each_value(
-            |value| visit.call(value),
+            |value| visit.call(value.object()),
             |whole| whole.visit(&visit),
             |ring| {
                 let bell: &dyn Any = &**ring;

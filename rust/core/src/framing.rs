@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Whoever encodes a value keeps it as a [*pair*](Format::pair), with its key before it. A message
-//! is then a [`Frame`] with pairs in it, and writing it is nothing but copying bytes.
+//! is then a [`Frame`] with pairs in it, and making it is nothing but copying bytes.
 
 mod json;
 mod message_pack;
@@ -67,21 +67,12 @@ impl Frame {
         self.head.len() + pairs + separators + self.tail.len()
     }
 
-    /// Writes the message to where exactly that many bytes have room.
-    pub fn write<P: AsRef<[u8]>>(&self, pairs: &[P], mut room: &mut [u8]) {
-        let mut put = |bytes: &[u8]| {
-            let (here, rest) = std::mem::take(&mut room).split_at_mut(bytes.len());
-            here.copy_from_slice(bytes);
-            room = rest;
-        };
-        put(&self.head);
-        for (place, pair) in pairs.iter().enumerate() {
-            if place > 0 {
-                put(self.separator);
-            }
-            put(pair.as_ref());
-        }
-        put(&self.tail);
+    /// The bytes of the message, in pieces to be copied one behind the other.
+    pub fn pieces<'a, P: AsRef<[u8]>>(&'a self, pairs: &'a [P]) -> impl Iterator<Item = &'a [u8]> {
+        let first = std::iter::once(&b""[..]);
+        let separators = first.chain(std::iter::repeat(self.separator));
+        let pairs = separators.zip(pairs).flat_map(|(separator, pair)| [separator, pair.as_ref()]);
+        std::iter::once(&self.head[..]).chain(pairs).chain(std::iter::once(&self.tail[..]))
     }
 }
 

@@ -25,8 +25,8 @@ fn written(format: Format, envelope: Option<&str>, message: &Message) -> Vec<u8>
         .collect();
     let removals: Vec<_> = message.removals.iter().map(String::as_str).collect();
     let frame = format.frame(envelope, pairs.len(), &removals).unwrap();
-    let mut bytes = vec![0; frame.len(&pairs)];
-    frame.write(&pairs, &mut bytes);
+    let bytes = frame.pieces(&pairs).flatten().copied().collect::<Vec<_>>();
+    assert_eq!(bytes.len(), frame.len(&pairs));
     bytes
 }
 

@@ -1,0 +1,156 @@
+"""Codecs: changes as bytes and back, each value encoded once however many clients it is sent to.
+
+A codec is a format and a function for values. Keys and what stands around them are written by the
+core. Codecs are cheap, immutable and safe to use from any number of threads. What a value is on the
+wire is remembered for each codec by itself, so make one and share it.
+
+Import this before the first flush: from then on views remember what they hand out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from change_buffers import _core
+from change_buffers._message import change_in
+
+__all__ = ["Codec", "JSONCodec", "MessagePackCodec"]
+
+_core._share_fragments()
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+
+class Codec(_core.Codec):
+    """What both codecs have in common. Make one of these: `MessagePackCodec` or `JSONCodec`."""
+
+    def decode(self, data: Any, envelope: str | None = None) -> _core.DictionaryChange:
+        """Decode a message to a change: the way back from `DictionaryChange.encode()`.
+
+        It is strict: a message has both `updates`, a map, and `removals`, a list, and nothing else.
+        For what may lack some of it, there is `DictionaryChange.from_dict()`. Limits of size and
+        nesting are those of the library.
+
+        Args:
+            data: The message: `bytes`, `bytearray` or `memoryview`; if it is JSON, also `str`.
+            envelope: The message is the only entry of a map, under this key, as for `encode()`.
+
+        Raises:
+            ValueError: It is no such message. What the library says about malformed data is one too.
+            TypeError: `data` or `envelope` is of another type.
+        """
+        if not isinstance(data, self._readable):
+            names = ", ".join(kind.__name__ for kind in self._readable)
+            raise TypeError(f"data must be one of {names}, not {type(data).__name__}")
+        if not isinstance(envelope, str | None):
+            raise TypeError(f"envelope must be a str or None, not {type(envelope).__name__}")
+        try:
+            message = self._decode(data if isinstance(data, bytes | str) else bytes(data))
+        except RecursionError as error:
+            raise ValueError("data is nested too deeply") from error
+        return change_in(message, envelope)
+
+    _readable: tuple[type, ...] = (bytes, bytearray, memoryview)
+
+    def _decode(self, data: bytes | str) -> object:
+        raise NotImplementedError
+
+
+class MessagePackCodec(Codec):
+    """MessagePack, as NanoVer speaks it.
+
+    Args:
+        packb: Function from a value to its MessagePack `bytes`, such as `ormsgpack.packb`, or
+            `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack` or of
+            `msgpack`, whichever is installed, in this order.
+        unpackb: Function from MessagePack `bytes` to what they stand for, for `decode()`. Without
+            one, the same goes for it.
+
+    Raises:
+        ImportError: A function was not given, and neither library is installed.
+        TypeError: What was given is not a function.
+    """
+
+    def __new__(
+        cls,
+        packb: Callable[[Any], Bytes] | None = None,
+        unpackb: Callable[[bytes], Any] | None = None,
+    ) -> MessagePackCodec:
+        codec = super().__new__(
+            cls, "msgpack", _function("packb", packb) or _message_pack_library().packb
+        )
+        codec._unpackb = _function("unpackb", unpackb)
+        return codec
+
+    _unpackb: Callable[[bytes], Any] | None
+
+    def _decode(self, data: bytes | str) -> object:
+        unpackb = self._unpackb or _message_pack_library().unpackb
+        return unpackb(data)
+
+
+class JSONCodec(Codec):
+    """JSON in UTF-8.
+
+    Args:
+        dumps: Function from a value to its JSON, `str` or `bytes`, such as `orjson.dumps`, or
+            `json.dumps` with a `default=` of your own. Without one it is that of `orjson`, or if that is
+            not installed, of `json`, without white space and needless escapes.
+        loads: Function from JSON, `bytes` or `str`, to what it stands for, for `decode()`. Without one
+            it is that of the same library.
+
+    Raises:
+        TypeError: What was given is not a function.
+    """
+
+    def __new__(
+        cls,
+        dumps: Callable[[Any], str | Bytes] | None = None,
+        loads: Callable[[bytes | str], Any] | None = None,
+    ) -> JSONCodec:
+        codec = super().__new__(cls, "json", _function("dumps", dumps) or _json_dumps())
+        codec._loads = _function("loads", loads)
+        return codec
+
+    _loads: Callable[[bytes | str], Any] | None
+    _readable = (*Codec._readable, str)
+
+    def _decode(self, data: bytes | str) -> object:
+        loads = self._loads or (_installed("orjson") or json).loads
+        return loads(data)
+
+
+def _function(argument: str, given: Any) -> Any:
+    if given is not None and not callable(given):
+        raise TypeError(f"{argument} must be a function or None, not {type(given).__name__}")
+    return given
+
+
+def _message_pack_library() -> ModuleType:
+    library = _installed("ormsgpack") or _installed("msgpack")
+    if library is None:
+        raise ImportError(
+            "MessagePackCodec needs a library for the values: install ormsgpack or msgpack, "
+            "or pass packb and unpackb",
+            name="ormsgpack",
+        )
+    return library
+
+
+def _json_dumps() -> Callable[[Any], Any]:
+    library = _installed("orjson")
+    if library is not None:
+        return library.dumps  # type: ignore[no-any-return]
+    return partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
+
+
+def _installed(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None

@@ -1,0 +1,54 @@
+//! The parts of a change as Python objects.
+
+use change_buffers_core::batch::Mark;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PySet};
+
+use crate::name::Name;
+use crate::value::Value;
+
+/// What a change consists of, as objects that nobody has changed yet.
+#[derive(Clone)]
+pub(crate) struct Dicts {
+    pub(crate) updates: Py<PyDict>,
+    /// None stands for an empty set.
+    pub(crate) removals: Option<Py<PySet>>,
+}
+
+impl Dicts {
+    pub(crate) fn of(py: Python<'_>, marks: &[Mark<Name, Value>]) -> PyResult<Self> {
+        let updates = PyDict::new(py);
+        let mut removals = None;
+        for Mark { key, fate } in marks {
+            if let Some(value) = fate.value() {
+                updates.set_item(key.text(py), value.object())?;
+            }
+            if !fate.is_live() {
+                let removals: &mut Bound<'_, PySet> = match &mut removals {
+                    Some(removals) => removals,
+                    none => none.insert(PySet::empty(py)?),
+                };
+                removals.add(key.text(py))?;
+            }
+        }
+        Ok(Self { updates: updates.unbind(), removals: removals.map(Bound::unbind) })
+    }
+
+    pub(crate) fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        let updates = self.updates.bind(py).copy()?.unbind();
+        let removals = self.removals.as_ref().map(|removals| PySet::new(py, removals.bind(py)));
+        Ok(Self { updates, removals: removals.transpose()?.map(Bound::unbind) })
+    }
+
+    /// The removals as a set, whether there are any or not.
+    pub(crate) fn into_pair(self, py: Python<'_>) -> PyResult<(Py<PyDict>, Py<PySet>)> {
+        let removals = self.removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
+        Ok((self.updates, removals))
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.updates)?;
+        visit.call(&self.removals)
+    }
+}

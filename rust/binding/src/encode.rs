@@ -1,0 +1,114 @@
+//! From a change to bytes: fragments that are known, and those that are found on the way.
+
+use std::cell::LazyCell;
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::args;
+use crate::bytes::joined;
+use crate::codec::{Codec, too_long, utf8};
+use crate::fragments::{Found, Fragments, Pair};
+use crate::name::{Name, NameHasher};
+use crate::source::Source;
+use crate::value::Value;
+
+/// One key of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'a, 'py> {
+    pub(crate) key: &'a Name,
+    pub(crate) object: &'a Bound<'py, PyAny>,
+    /// Where its bytes are kept, if others may send the same.
+    pub(crate) fragments: Option<&'a Fragments>,
+}
+
+/// The message of what was assigned to the parts of a change, or became of them.
+///
+/// What is still as the source gave it is encoded once for all.
+pub(crate) fn parts<'py>(
+    codec: &Bound<'py, Codec>,
+    envelope: Option<&str>,
+    updates: &Bound<'py, PyAny>,
+    removals: &Bound<'py, PyAny>,
+    source: Option<&Source>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let updates = args::updates_dict(updates)?;
+    let removals = args::names(removals)?;
+    let mut in_order = source.into_iter().flat_map(Source::values);
+    let by_key: LazyCell<HashMap<&Name, &Value, NameHasher>, _> =
+        LazyCell::new(|| source.into_iter().flat_map(Source::values).collect());
+    let mut known = |key: &Name, object: &Bound<'py, PyAny>| {
+        let next = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
+        let value = next.or_else(|| by_key.get(key).copied())?;
+        value.object().is(object).then(|| value.fragments())
+    };
+    let updates: Vec<_> = updates
+        .iter()
+        .map(|(key, object)| Ok((Name::new(key.cast()?)?, object)))
+        .collect::<PyResult<_>>()?;
+    let items =
+        updates.iter().map(|(key, object)| Item { key, object, fragments: known(key, object) });
+    message(codec, envelope, items, removals.iter())
+}
+
+/// The message of these updates and removals.
+pub(crate) fn message<'a, 'py: 'a>(
+    codec: &Bound<'py, Codec>,
+    envelope: Option<&str>,
+    updates: impl Iterator<Item = Item<'a, 'py>>,
+    removals: impl Iterator<Item = &'a Name>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = codec.py();
+    let pairs = pairs(codec.get(), updates)?;
+    let removals: Vec<&Bound<'py, PyString>> = removals.map(|key| key.text(py)).collect();
+    let removals: Vec<&str> =
+        removals.into_iter().map(|key| utf8(key, "removals")).collect::<PyResult<_>>()?;
+    let frame = codec.get().format().frame(envelope, pairs.len(), &removals);
+    let frame = frame.map_err(|_| too_long())?;
+    joined(py, frame.len(&pairs), frame.pieces(&pairs))
+}
+
+/// The pairs of a message, each from its fragment if that is known.
+///
+/// What another thread is at work on is left for later; if it is not there then, it is encoded here
+/// too. So a value is encoded once as a rule, and nobody waits for anybody: whatever the codec's
+/// function may do or hold, that cannot hang.
+fn pairs<'a, 'py: 'a>(
+    codec: &Codec,
+    items: impl Iterator<Item = Item<'a, 'py>>,
+) -> PyResult<Vec<Pair<'a>>> {
+    let mut pairs = Vec::with_capacity(items.size_hint().1.unwrap_or_default());
+    let mut later = Vec::new();
+    for item in items {
+        // This is what nearly all of the time goes by.
+        let at_hand = item.fragments.and_then(|fragments| fragments.at_hand(codec.identity()));
+        if let Some(at_hand) = at_hand {
+            pairs.push(Pair::Kept(at_hand));
+            continue;
+        }
+        let pair = pair(codec, item)?;
+        if pair.is_none() {
+            later.push((pairs.len(), item));
+        }
+        pairs.push(pair.unwrap_or(Pair::Kept(&[])));
+    }
+    for (place, item) in later {
+        pairs[place] = match pair(codec, item)? {
+            Some(pair) => pair,
+            None => Pair::Own(codec.pair(item.key, item.object)?),
+        };
+    }
+    Ok(pairs)
+}
+
+/// The pair of one key; none if another thread is at work on it.
+fn pair<'a>(codec: &Codec, item: Item<'a, '_>) -> PyResult<Option<Pair<'a>>> {
+    let encode = || codec.pair(item.key, item.object);
+    let Some(fragments) = item.fragments else { return Ok(Some(Pair::Own(encode()?))) };
+    Ok(match fragments.find(codec.identity()) {
+        Found::Ready(pair) => Some(pair),
+        Found::Unknown(claim) => Some(claim.settle(encode()?)),
+        Found::Claimed => None,
+    })
+}
