@@ -240,7 +240,7 @@ impl DictionaryChangeBuffer {
         let updates = PyDict::new(py);
         for Mark { key, fate } in self.store.peek(self.view) {
             if let Some(value) = fate.value() {
-                updates.set_item(key.text(py), value.object())?;
+                updates.set_item(key.text(py), value.object(py))?;
             }
         }
         Ok(updates)
@@ -258,7 +258,7 @@ impl DictionaryChangeBuffer {
         self.store.visit_first(&visit, |store| {
             store.try_each_pending(
                 self.view,
-                |value| visit.call(value.object()),
+                |value| value.visit(&visit),
                 |whole| whole.visit(&visit),
             )
         })

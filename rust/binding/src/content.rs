@@ -124,7 +124,7 @@ impl Mirror {
                     dict.del_item(key)?;
                 }
                 if let Some(value) = value {
-                    dict.set_item(key, value.object())?;
+                    dict.set_item(key, value.object(py))?;
                 }
             }
             self.births = births;

@@ -41,7 +41,7 @@ pub(crate) fn parts<'py>(
     let mut known = |key: &Name, object: &Bound<'py, PyAny>| {
         let next = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
         let value = next.or_else(|| by_key.get(key).copied())?;
-        value.object().is(object).then(|| value.fragments())
+        if value.object(codec.py()).is(object) { value.fragments(codec.py()) } else { None }
     };
     let updates: Vec<_> = updates
         .iter()

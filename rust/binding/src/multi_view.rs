@@ -66,9 +66,13 @@ impl DictionaryChangeMultiView {
             return Err(frozen());
         }
         let mut batch = Batch::default();
-        // A dictionary of what came would say nothing of how it was encoded.
-        let wants_whole = || !fragments_are_shared() && self.store.wants_whole();
+        // A dictionary of objects would say nothing of what they are on the wire.
+        let has_versions = fragments_are_shared();
+        let wants_whole = || !has_versions && self.store.wants_whole();
         args::fill(&mut batch, updates, removals, wants_whole)?;
+        if has_versions {
+            batch.values_mut().try_for_each(|value| value.become_version(py))?;
+        }
         self.store.update(&mut batch).map_err(|Frozen| frozen())?;
         self.content.keep_level(py, &self.store);
         Ok(())

@@ -143,7 +143,7 @@ impl SharedStore {
             futures.values().try_for_each(|future| visit.call(future))?;
         }
         self.store.try_each_value(
-            |value| visit.call(value.object()),
+            |value| value.visit(&visit),
             |whole| whole.visit(&visit),
             |ring| {
                 let bell: &dyn Any = &**ring;

@@ -97,9 +97,10 @@ impl Source {
         envelope: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let py = codec.py();
-        let updates = self.values().map(|(key, value)| {
-            let (object, fragments) = (value.object().bind(py), Some(value.fragments()));
-            Item { key, object, fragments }
+        let updates = self.values().map(|(key, value)| Item {
+            key,
+            object: value.object(py),
+            fragments: value.fragments(py),
         });
         encode::message(codec, envelope, updates, self.removed())
     }
@@ -119,7 +120,9 @@ impl Source {
         let is_same = with_critical_section(updates, || {
             updates.iter().all(|(key, object)| {
                 let expected = expected.next();
-                expected.is_some_and(|(name, value)| name.is(&key) && value.object().is(&object))
+                expected.is_some_and(|(name, value)| {
+                    name.is(&key) && value.object(object.py()).is(&object)
+                })
             })
         });
         if !is_same || expected.next().is_some() {
@@ -147,7 +150,7 @@ impl Source {
 
     // A change or a store that holds it breaks cycles, so there is no `__clear__`.
     fn visit_all(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.values().try_for_each(|(_, value)| visit.call(value.object()))?;
+        self.values().try_for_each(|(_, value)| value.visit(visit))?;
         let Some(made) = self.made.as_ref().and_then(Mutex::try_lock) else { return Ok(()) };
         made.dicts.as_ref().map_or(Ok(()), |dicts| dicts.visit(visit))
     }

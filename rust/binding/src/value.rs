@@ -1,9 +1,8 @@
 //! A value as the journal keeps it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use once_cell::race::OnceBox;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::fragments::Fragments;
@@ -11,7 +10,7 @@ use crate::fragments::Fragments;
 /// Whether this process encodes changes.
 static ENCODES: AtomicBool = AtomicBool::new(false);
 
-/// To be called before the first flush of what is to be encoded once for everybody.
+/// To be called before anything is published that is to be encoded once for everybody.
 pub(crate) fn share_fragments() {
     ENCODES.store(true, Ordering::Relaxed);
 }
@@ -21,36 +20,54 @@ pub(crate) fn fragments_are_shared() -> bool {
     ENCODES.load(Ordering::Relaxed)
 }
 
-/// A reference to a Python object, and what this version of a key is on the wire.
-///
-/// Clones share that. So they do with the original: the journal hands out nothing but clones.
-pub(crate) struct Value {
+/// A reference to what was published: the object itself, or if the process encodes, a version.
+#[derive(Clone)]
+pub(crate) struct Value(Py<PyAny>);
+
+/// An object as it was published once, and what it is on the wire. Never seen by users.
+#[pyclass(frozen, module = "change_buffers._core")]
+pub(crate) struct Version {
     object: Py<PyAny>,
-    fragments: OnceBox<Arc<Fragments>>,
+    fragments: Fragments,
 }
 
 impl Value {
     pub(crate) fn new(object: Bound<'_, PyAny>) -> Self {
-        Self { object: object.unbind(), fragments: OnceBox::new() }
+        Self(object.unbind())
     }
 
-    pub(crate) fn object(&self) -> &Py<PyAny> {
-        &self.object
+    /// Gets ready to be encoded once for several clients.
+    pub(crate) fn become_version(&mut self, py: Python<'_>) -> PyResult<()> {
+        let version = Version { object: self.0.clone_ref(py), fragments: Fragments::default() };
+        self.0 = Py::new(py, version)?.into_any();
+        Ok(())
     }
 
-    pub(crate) fn fragments(&self) -> &Fragments {
-        self.fragments.get_or_init(Box::default)
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.version(py).map_or(&self.0, |version| &version.object).bind(py)
+    }
+
+    pub(crate) fn fragments<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Fragments> {
+        self.version(py).map(|version| &version.fragments)
+    }
+
+    fn version<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Version> {
+        if !fragments_are_shared() {
+            return None;
+        }
+        let version = self.0.bind(py).cast_exact::<Version>().ok()?;
+        Some(version.get())
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
     }
 }
 
-impl Clone for Value {
-    fn clone(&self) -> Self {
-        let fragments = if fragments_are_shared() {
-            let shared = self.fragments.get_or_init(Box::default);
-            OnceBox::with_value(Box::new(Arc::clone(shared)))
-        } else {
-            OnceBox::new()
-        };
-        Self { object: self.object.clone(), fragments }
+// There is no `__clear__`: what holds a version breaks the cycle.
+#[pymethods]
+impl Version {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
     }
 }
