@@ -35,48 +35,83 @@ pub(crate) struct DictionaryChange {
 /// What users may have assigned is not checked, as in any Python object. A part is absent once it
 /// was deleted; and when CPython 3.11 collects before a new instance is initialised, its memory
 /// all zero.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Parts {
     updates: Option<Py<PyAny>>,
     removals: Option<Py<PyAny>>,
-    /// What the flush gave that it came from, for the bytes that others may have found already.
+    /// What the flush gave that it came from. If nobody has asked for the parts so far, this is all
+    /// there is; later it knows the bytes that others may have found already.
     source: Option<Py<Source>>,
-    /// Nobody has asked for the other parts so far: they are yet to be made from the source.
-    is_unopened: bool,
+}
+
+impl Parts {
+    fn of(updates: impl Into<Py<PyAny>>, removals: impl Into<Py<PyAny>>) -> Self {
+        Self { updates: Some(updates.into()), removals: Some(removals.into()), source: None }
+    }
+
+    /// The source, as long as it is all there is.
+    fn unopened(&self) -> Option<&Py<Source>> {
+        self.source.as_ref().filter(|_| self.updates.is_none() && self.removals.is_none())
+    }
 }
 
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
     pub(crate) fn owning(py: Python<'_>, dicts: Dicts) -> PyResult<Self> {
-        let (updates, removals) = dicts.into_pair(py)?;
-        let (updates, removals) = (Some(updates.into_any()), Some(removals.into_any()));
-        let parts = Parts { updates, removals, source: None, is_unopened: false };
-        Ok(Self { parts: Mutex::new(parts) })
+        let Dicts { updates, removals } = dicts;
+        let removals = removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
+        Ok(Self { parts: Mutex::new(Parts::of(updates, removals)) })
     }
 
     /// A change whose parts are made when somebody asks for them.
     pub(crate) fn unopened(source: Py<Source>) -> Self {
-        let parts =
-            Parts { updates: None, removals: None, source: Some(source), is_unopened: true };
-        Self { parts: Mutex::new(parts) }
+        Self { parts: Mutex::new(Parts { source: Some(source), ..Parts::default() }) }
     }
 
     /// Makes the parts, if that has not been done.
     fn open(&self, py: Python<'_>) -> PyResult<()> {
-        let source = {
-            let parts = self.parts.lock();
-            parts.source.as_ref().filter(|_| parts.is_unopened).cloned()
-        };
-        let Some(source) = source else { return Ok(()) };
-        let (updates, removals) = source.get().dicts(py)?.into_pair(py)?;
-        let mut made = (Some(updates.into_any()), Some(removals.into_any()));
+        let unopened = self.parts.lock().unopened().cloned();
+        let Some(source) = unopened else { return Ok(()) };
+        let made = Self::owning(py, source.get().dicts(py)?)?.parts.into_inner();
+        let mut made = Parts { source: Some(source), ..made };
         let mut parts = self.parts.lock();
-        if parts.is_unopened {
-            parts.is_unopened = false;
-            std::mem::swap(&mut parts.updates, &mut made.0);
-            std::mem::swap(&mut parts.removals, &mut made.1);
+        // Another thread may have been quicker.
+        if parts.unopened().is_some() {
+            std::mem::swap(&mut *parts, &mut made);
         }
         drop(parts);
+        Ok(())
+    }
+
+    fn part(
+        &self,
+        py: Python<'_>,
+        name: &'static str,
+        which: impl Fn(&Parts) -> &Option<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let get = || which(&self.parts.lock()).clone();
+        if let Some(part) = get() {
+            return Ok(part);
+        }
+        self.open(py)?;
+        get().ok_or_else(|| PyAttributeError::new_err(name))
+    }
+
+    /// Puts another in the place of a part, or nothing.
+    fn set_part(
+        &self,
+        py: Python<'_>,
+        which: impl FnOnce(&mut Parts) -> &mut Option<Py<PyAny>>,
+        value: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        self.open(py)?;
+        let replaced = {
+            let mut parts = self.parts.lock();
+            // A change without its parts must not look as if nobody had asked for them.
+            let source = if value.is_none() { parts.source.take() } else { None };
+            (std::mem::replace(which(&mut parts), value), source)
+        };
+        drop(replaced);
         Ok(())
     }
 
@@ -86,9 +121,8 @@ impl DictionaryChange {
     }
 
     fn assign(&self, updates: Bound<'_, PyAny>, removals: Bound<'_, PyAny>) {
-        let (updates, removals) = (Some(updates.unbind()), Some(removals.unbind()));
         let source = self.parts.lock().source.clone();
-        self.replace(Parts { updates, removals, source, is_unopened: false });
+        self.replace(Parts { source, ..Parts::of(updates, removals) });
     }
 
     fn replace(&self, parts: Parts) {
@@ -127,49 +161,33 @@ impl DictionaryChange {
     /// The keys that changed, with their new values: a `dict`.
     #[getter]
     fn updates(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.open(py)?;
-        let updates = self.parts.lock().updates.clone();
-        updates.ok_or_else(|| PyAttributeError::new_err("updates"))
+        self.part(py, "updates", |parts| &parts.updates)
     }
 
     #[setter]
     fn set_updates(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
-        self.open(py)?;
-        let replaced = self.parts.lock().updates.replace(value);
-        drop(replaced);
-        Ok(())
+        self.set_part(py, |parts| &mut parts.updates, Some(value))
     }
 
     #[deleter]
     fn delete_updates(&self, py: Python<'_>) -> PyResult<()> {
-        self.open(py)?;
-        let deleted = self.parts.lock().updates.take();
-        drop(deleted);
-        Ok(())
+        self.set_part(py, |parts| &mut parts.updates, None)
     }
 
     /// The keys that were removed: a `set`.
     #[getter]
     fn removals(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.open(py)?;
-        let removals = self.parts.lock().removals.clone();
-        removals.ok_or_else(|| PyAttributeError::new_err("removals"))
+        self.part(py, "removals", |parts| &parts.removals)
     }
 
     #[setter]
     fn set_removals(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
-        self.open(py)?;
-        let replaced = self.parts.lock().removals.replace(value);
-        drop(replaced);
-        Ok(())
+        self.set_part(py, |parts| &mut parts.removals, Some(value))
     }
 
     #[deleter]
     fn delete_removals(&self, py: Python<'_>) -> PyResult<()> {
-        self.open(py)?;
-        let deleted = self.parts.lock().removals.take();
-        drop(deleted);
-        Ok(())
+        self.set_part(py, |parts| &mut parts.removals, None)
     }
 
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
@@ -262,11 +280,11 @@ impl DictionaryChange {
         envelope: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
-        let Parts { source, is_unopened, .. } = self.parts.lock().clone();
-        let source = source.as_ref().map(Py::get);
-        if let Some(source) = source.filter(|_| is_unopened) {
-            return source.encode(codec, envelope);
+        let parts = self.parts.lock().clone();
+        if let Some(source) = parts.unopened() {
+            return source.get().encode(codec, envelope);
         }
+        let source = parts.source.as_ref().map(Py::get);
         let (updates, removals) = self.parts(codec.py())?;
         let (updates, removals) = (updates.bind(codec.py()), removals.bind(codec.py()));
         match source {
@@ -328,6 +346,6 @@ impl DictionaryChange {
     }
 
     fn __clear__(&self) {
-        self.replace(Parts { updates: None, removals: None, source: None, is_unopened: false });
+        self.replace(Parts::default());
     }
 }

@@ -41,12 +41,6 @@ impl Dicts {
         Ok(Self { updates, removals: removals.transpose()?.map(Bound::unbind) })
     }
 
-    /// The removals as a set, whether there are any or not.
-    pub(crate) fn into_pair(self, py: Python<'_>) -> PyResult<(Py<PyDict>, Py<PySet>)> {
-        let removals = self.removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
-        Ok((self.updates, removals))
-    }
-
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.updates)?;
         visit.call(&self.removals)
