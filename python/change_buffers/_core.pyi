@@ -18,6 +18,7 @@ __all__ = [
     "Stats",
     "Subscription",
     "ViewContext",
+    "_share_fragments",
 ]
 
 class ObjectFrozenError(Exception):
@@ -30,13 +31,13 @@ def _share_fragments() -> None:
 class Codec:
     """Turns changes into bytes: one format, and one function for the values.
 
-    Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one codec,
-    for any number of multi-views. Each codec keeps its own bytes with the values it has encoded, for
-    as long as both are in use: make one and share it.
+    Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one
+    codec, for any number of multi-views. Each codec keeps its own bytes with the values it has
+    encoded, for as long as both are in use: make one and share it.
     """
 
     def __new__(
-        cls, format: Literal["msgpack", "json"], encode_value: Callable[[Any], Any]
+        cls, wire_format: Literal["msgpack", "json"], encode_value: Callable[[Any], Any]
     ) -> Self: ...
 
 @disjoint_base
@@ -96,11 +97,12 @@ class DictionaryChange:
     def encode(self, codec: Codec, envelope: str | None = None) -> bytes:
         """Encode the change as one message: `{"updates": {...}, "removals": [...]}`.
 
-        If it was flushed from a view of a multi-view, each of its values is encoded once by a codec,
-        however many views send it: until its key is changed again, and for as long as such a change
-        is around. That begins with the import of `change_buffers.codecs`. What of `updates` and
-        `removals` has been replaced is encoded as it is now, for this change alone. The encoded
-        bytes of values that were changed in place after they had been published may be old ones.
+        If it was flushed from a view of a multi-view, each of its values is encoded once by a
+        codec, however many views send it: until its key is changed again, and for as long as
+        there is such a change. That holds for what is published after the import of
+        `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
+        it is now, for this change alone. Of values that were changed in place after they had been
+        published, the bytes may be the old ones.
 
         No lock is held while the codec's function runs. If it raises, nothing has changed. Two
         threads that meet at one value may both encode it, rather than wait for each other.
@@ -114,10 +116,10 @@ class DictionaryChange:
             The message, as `bytes`.
 
         Raises:
-            TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change has
-                been replaced by what makes no change.
-            ValueError: A value cannot be encoded: the message names its key, the cause is the error
-                of the codec's function. Or a key or the envelope has a lone surrogate.
+            TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
+                has been replaced by what makes no change.
+            ValueError: A value cannot be encoded: the message names its key, the cause is the
+                error of the codec's function. Or a key or the envelope has a lone surrogate.
         """
 
     def __iter__(self) -> Iterator[Any]: ...

@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from types import ModuleType
 from typing import Any, TypeAlias
 
 from change_buffers import _core
@@ -29,7 +28,7 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 class Codec(_core.Codec):
     """What both codecs have in common. Make one of these: `MessagePackCodec` or `JSONCodec`."""
 
-    def decode(self, data: Any, envelope: str | None = None) -> _core.DictionaryChange:
+    def decode(self, data: Bytes | str, envelope: str | None = None) -> _core.DictionaryChange:
         """Decode a message to a change: the way back from `DictionaryChange.encode()`.
 
         It is strict: a message has both `updates`, a map, and `removals`, a list, and nothing else.
@@ -41,7 +40,8 @@ class Codec(_core.Codec):
             envelope: The message is the only entry of a map, under this key, as for `encode()`.
 
         Raises:
-            ValueError: It is no such message. What the library says about malformed data is one too.
+            ValueError: It is no such message. What the library says about malformed data is one,
+                too.
             TypeError: `data` or `envelope` is of another type.
         """
         if not isinstance(data, self._readable):
@@ -50,14 +50,14 @@ class Codec(_core.Codec):
         if not isinstance(envelope, str | None):
             raise TypeError(f"envelope must be a str or None, not {type(envelope).__name__}")
         try:
-            message = self._decode(data if isinstance(data, bytes | str) else bytes(data))
+            message = self._decode(data if isinstance(data, str) else bytes(data))
         except RecursionError as error:
             raise ValueError("data is nested too deeply") from error
         return change_in(message, envelope)
 
     _readable: tuple[type, ...] = (bytes, bytearray, memoryview)
 
-    def _decode(self, data: bytes | str) -> object:
+    def _decode(self, data: Any) -> object:
         raise NotImplementedError
 
 
@@ -66,8 +66,8 @@ class MessagePackCodec(Codec):
 
     Args:
         packb: Function from a value to its MessagePack `bytes`, such as `ormsgpack.packb`, or
-            `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack` or of
-            `msgpack`, whichever is installed, in this order.
+            `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack` or
+            of `msgpack`, whichever is installed, in this order.
         unpackb: Function from MessagePack `bytes` to what they stand for, for `decode()`. Without
             one, the same goes for it.
 
@@ -81,6 +81,7 @@ class MessagePackCodec(Codec):
         packb: Callable[[Any], Bytes] | None = None,
         unpackb: Callable[[bytes], Any] | None = None,
     ) -> MessagePackCodec:
+        """Make a codec."""
         codec = super().__new__(
             cls, "msgpack", _function("packb", packb) or _message_pack_library().packb
         )
@@ -89,9 +90,10 @@ class MessagePackCodec(Codec):
 
     _unpackb: Callable[[bytes], Any] | None
 
-    def _decode(self, data: bytes | str) -> object:
+    def _decode(self, data: Any) -> object:
         unpackb = self._unpackb or _message_pack_library().unpackb
-        return unpackb(data)
+        message: object = unpackb(data)
+        return message
 
 
 class JSONCodec(Codec):
@@ -99,10 +101,10 @@ class JSONCodec(Codec):
 
     Args:
         dumps: Function from a value to its JSON, `str` or `bytes`, such as `orjson.dumps`, or
-            `json.dumps` with a `default=` of your own. Without one it is that of `orjson`, or if that is
-            not installed, of `json`, without white space and needless escapes.
-        loads: Function from JSON, `bytes` or `str`, to what it stands for, for `decode()`. Without one
-            it is that of the same library.
+            `json.dumps` with a `default=` of your own. Without one it is that of `orjson`, or if
+            that is not installed, of `json`, without white space and needless escapes.
+        loads: Function from JSON, `bytes` or `str`, to what it stands for, for `decode()`. Without
+            one it is that of the same library.
 
     Raises:
         TypeError: What was given is not a function.
@@ -113,6 +115,7 @@ class JSONCodec(Codec):
         dumps: Callable[[Any], str | Bytes] | None = None,
         loads: Callable[[bytes | str], Any] | None = None,
     ) -> JSONCodec:
+        """Make a codec."""
         codec = super().__new__(cls, "json", _function("dumps", dumps) or _json_dumps())
         codec._loads = _function("loads", loads)
         return codec
@@ -120,9 +123,10 @@ class JSONCodec(Codec):
     _loads: Callable[[bytes | str], Any] | None
     _readable = (*Codec._readable, str)
 
-    def _decode(self, data: bytes | str) -> object:
+    def _decode(self, data: Any) -> object:
         loads = self._loads or (_installed("orjson") or json).loads
-        return loads(data)
+        message: object = loads(data)
+        return message
 
 
 def _function(argument: str, given: Any) -> Any:
@@ -131,7 +135,7 @@ def _function(argument: str, given: Any) -> Any:
     return given
 
 
-def _message_pack_library() -> ModuleType:
+def _message_pack_library() -> Any:
     library = _installed("ormsgpack") or _installed("msgpack")
     if library is None:
         raise ImportError(
@@ -142,11 +146,10 @@ def _message_pack_library() -> ModuleType:
     return library
 
 
-def _json_dumps() -> Callable[[Any], Any]:
+def _json_dumps() -> Any:
     library = _installed("orjson")
-    if library is not None:
-        return library.dumps  # type: ignore[no-any-return]
-    return partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
+    plain = partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
+    return plain if library is None else library.dumps
 
 
 def _installed(name: str) -> Any:

@@ -251,11 +251,12 @@ impl DictionaryChange {
 
     /// Encode the change as one message: `{"updates": {...}, "removals": [...]}`.
     ///
-    /// If it was flushed from a view of a multi-view, each of its values is encoded once by a codec,
-    /// however many views send it: until its key is changed again, and for as long as such a change
-    /// is around. That begins with the import of `change_buffers.codecs`. What of `updates` and
-    /// `removals` has been replaced is encoded as it is now, for this change alone. The encoded
-    /// bytes of values that were changed in place after they had been published may be old ones.
+    /// If it was flushed from a view of a multi-view, each of its values is encoded once by a
+    /// codec, however many views send it: until its key is changed again, and for as long as
+    /// there is such a change. That holds for what is published after the import of
+    /// `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
+    /// it is now, for this change alone. Of values that were changed in place after they had been
+    /// published, the bytes may be the old ones.
     ///
     /// No lock is held while the codec's function runs. If it raises, nothing has changed. Two
     /// threads that meet at one value may both encode it, rather than wait for each other.
@@ -269,10 +270,10 @@ impl DictionaryChange {
     ///     The message, as `bytes`.
     ///
     /// Raises:
-    ///     TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change has
-    ///         been replaced by what makes no change.
-    ///     ValueError: A value cannot be encoded: the message names its key, the cause is the error
-    ///         of the codec's function. Or a key or the envelope has a lone surrogate.
+    ///     TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
+    ///         has been replaced by what makes no change.
+    ///     ValueError: A value cannot be encoded: the message names its key, the cause is the
+    ///         error of the codec's function. Or a key or the envelope has a lone surrogate.
     #[pyo3(signature = (codec, envelope = None))]
     fn encode<'py>(
         &self,

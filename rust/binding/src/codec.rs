@@ -14,9 +14,9 @@ use crate::name::Name;
 
 /// Turns changes into bytes: one format, and one function for the values.
 ///
-/// Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one codec,
-/// for any number of multi-views. Each codec keeps its own bytes with the values it has encoded, for
-/// as long as both are in use: make one and share it.
+/// Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one
+/// codec, for any number of multi-views. Each codec keeps its own bytes with the values it has
+/// encoded, for as long as both are in use: make one and share it.
 #[pyclass(frozen, subclass, weakref, module = "change_buffers._core")]
 pub(crate) struct Codec {
     /// None only when a collection meets a new instance whose memory is all zero.
@@ -106,14 +106,14 @@ fn unfit(key: &Bound<'_, PyString>, cause: PyErr) -> PyErr {
 
 #[pymethods]
 impl Codec {
-    /// `format` is "msgpack" or "json", `encode_value` a function from a value to its bytes.
     #[new]
-    fn new(format: &str, encode_value: Bound<'_, PyAny>) -> PyResult<Self> {
-        let format = match format {
+    fn new(wire_format: &str, encode_value: Bound<'_, PyAny>) -> PyResult<Self> {
+        let format = match wire_format {
             "msgpack" => Format::MessagePack,
             "json" => Format::Json,
             _ => {
-                let message = format!("format must be 'msgpack' or 'json', not {format:?}");
+                let message =
+                    format!("wire_format must be 'msgpack' or 'json', not {wire_format:?}");
                 return Err(PyValueError::new_err(message));
             }
         };

@@ -41,7 +41,8 @@ pub(crate) fn parts<'py>(
     let mut known = |key: &Name, object: &Bound<'py, PyAny>| {
         let next = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
         let value = next.or_else(|| by_key.get(key).copied())?;
-        if value.object(codec.py()).is(object) { value.fragments(codec.py()) } else { None }
+        let (known, fragments) = value.parts(codec.py());
+        fragments.filter(|_| known.is(object))
     };
     let updates: Vec<_> = updates
         .iter()

@@ -97,10 +97,9 @@ impl Source {
         envelope: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let py = codec.py();
-        let updates = self.values().map(|(key, value)| Item {
-            key,
-            object: value.object(py),
-            fragments: value.fragments(py),
+        let updates = self.values().map(|(key, value)| {
+            let (object, fragments) = value.parts(py);
+            Item { key, object, fragments }
         });
         encode::message(codec, envelope, updates, self.removed())
     }

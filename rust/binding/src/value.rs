@@ -44,13 +44,19 @@ impl Value {
     }
 
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.version(py).map_or(&self.0, |version| &version.object).bind(py)
+        self.parts(py).0
     }
 
-    pub(crate) fn fragments<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Fragments> {
-        self.version(py).map(|version| &version.fragments)
+    /// The object, and where its bytes are kept if others may send the same.
+    #[inline]
+    pub(crate) fn parts<'py>(&self, py: Python<'py>) -> (&Bound<'py, PyAny>, Option<&Fragments>) {
+        match self.version(py) {
+            Some(version) => (version.object.bind(py), Some(&version.fragments)),
+            None => (self.0.bind(py), None),
+        }
     }
 
+    #[inline]
     fn version<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Version> {
         if !fragments_are_shared() {
             return None;

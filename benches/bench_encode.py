@@ -1,0 +1,77 @@
+"""All avatars have moved, every view flushes and encodes: 100 views, 100 avatars of 400 bytes.
+
+Against packing each change for itself with the same library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import packers
+from measure import Compare, Side
+from remote import Remote
+
+SCRIPT = Path(packers.__file__)
+TARGETS = {"msgpack": 20, "ormsgpack": 6, "orjson": None}
+TWICE = 1 / 2
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Remote]:
+    with Remote(SCRIPT, "plain") as remote:
+        yield remote
+
+
+@pytest.fixture(scope="module")
+def encoding() -> Iterator[Remote]:
+    with Remote(SCRIPT, "encoding") as remote:
+        yield remote
+
+
+@pytest.mark.parametrize("library", TARGETS)
+def test_tick(compare: Compare, plain: Remote, encoding: Remote, library: str) -> None:
+    compare(
+        "all views at the same pace",
+        rival=plain.side(library),
+        ours=encoding.side(library),
+        against=library,
+        target=TARGETS[library],
+    )
+
+
+@pytest.mark.parametrize("library", TARGETS)
+def test_tick_of_views_apart(
+    compare: Compare, plain: Remote, encoding: Remote, library: str
+) -> None:
+    compare(
+        "no two views at the same position",
+        rival=plain.side(library),
+        ours=encoding.side(f"{library} apart"),
+        against=library,
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("one change whose values are encoded", "encode"),
+        ("the same, after a look at its updates", "encode opened"),
+    ],
+)
+def test_encode(compare: Compare, plain: Remote, encoding: Remote, what: str, name: str) -> None:
+    compare(
+        what, rival=plain.side("join"), ours=encoding.side(name), against="b''.join", target=TWICE
+    )
+
+
+def test_threads(compare: Compare, encoding: Remote) -> None:
+    one: Side = encoding.side("one thread")
+    compare(
+        f"{packers.THREADS} threads at once",
+        rival=one,
+        ours=encoding.side("threads"),
+        against="one thread",
+    )
