@@ -1,6 +1,6 @@
-"""Memory per view, of 10,000 views of 100 keys.
+"""Memory: per view, of 10,000 views of 100 keys; per key, of 20,000 keys whose bytes are 400.
 
-It includes the context manager that made the view, and that both are kept in a list.
+A view includes the context manager that made it, and that both are kept in a list.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from typing import Any
 import pytest
 
 import idle_views
+import kept_bytes
 from ratios import Row
 
 LIMIT = 4096
-NAMES = {"idle": "that has seen everything", "new": "that has yet to see all keys"}
+NAMES = {
+    "idle": "a view that has seen everything",
+    "new": "a view that has yet to see all keys",
+}
+KEPT = {
+    "ready": "a key of a process that may encode",
+    "encoded": "a key whose value has been encoded",
+    "again": "the same after twenty times",
+}
 
 
-def bytes_per_view(implementation: str, state: str) -> float:
+def printed_by(script: str, *arguments: str) -> float:
     child = subprocess.run(
-        [sys.executable, idle_views.__file__, implementation, state],
+        [sys.executable, script, *arguments],
         capture_output=True,
         text=True,
         check=True,
@@ -33,8 +42,19 @@ def bytes_per_view(implementation: str, state: str) -> float:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize("state", ["idle", "new"])
 def test_memory(benchmark: Any, add_row: Callable[[Row], None], section: str, state: str) -> None:
-    ours = benchmark.pedantic(bytes_per_view, args=("ours", state))
-    model = bytes_per_view("model", state)
+    ours = benchmark.pedantic(printed_by, args=(idle_views.__file__, "ours", state))
+    model = printed_by(idle_views.__file__, "model", state)
     benchmark.extra_info.update(unit="B", ours=ours, model=model)
     add_row(Row(section, NAMES[state], "limit", LIMIT, ours, target=1, unit="B"))
     add_row(Row(section, NAMES[state], "model", model, ours, target=None, unit="B"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize("state", KEPT)
+def test_memory_of_versions(
+    benchmark: Any, add_row: Callable[[Row], None], section: str, state: str
+) -> None:
+    ours = benchmark.pedantic(printed_by, args=(kept_bytes.__file__, state))
+    plain = printed_by(kept_bytes.__file__, "plain")
+    benchmark.extra_info.update(unit="B", ours=ours, plain=plain)
+    add_row(Row(section, KEPT[state], "no encoding", plain, ours, target=None, unit="B"))

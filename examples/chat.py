@@ -17,9 +17,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from change_buffers import DictionaryChangeMultiView, Subscription
+from change_buffers import DictionaryChange, DictionaryChangeMultiView, Subscription
+from change_buffers.codecs import JSONCodec
 
 PAGE = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+CODEC = JSONCodec(json.JSONEncoder(allow_nan=False).encode)  # Only Python itself reads NaN.
 shared = DictionaryChangeMultiView()
 
 
@@ -52,7 +54,7 @@ async def send(connection: ServerConnection, own_key: str, changes: Subscription
     with contextlib.suppress(ConnectionClosed):
         await connection.send(json.dumps({"you": own_key, "updates": {}, "removals": []}))
         async for change in changes:
-            await connection.send(json.dumps(change.to_dict()))
+            await connection.send(change.encode(CODEC), text=True)
 
 
 def take(message: str | bytes) -> None:
@@ -62,7 +64,7 @@ def take(message: str | bytes) -> None:
         raise ValueError("a message is an object with updates, removals or both, and nothing else")
     if not isinstance(data.get("removals", []), list):
         raise ValueError("removals must be a list of keys")
-    json.dumps(data, allow_nan=False)  # Python alone reads NaN, and 1e999 as infinity.
+    DictionaryChange.from_dict(data).encode(CODEC)  # What nobody can be sent must not get in.
     shared.update(**data)
 
 
