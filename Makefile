@@ -50,6 +50,13 @@ test-rust: | tools ## Run the tests of the Rust core
 test-python: build ## Run the Python tests
 	$(BIN)/python -m pytest
 
+SOAK_SECONDS ?= 900
+SOAK_OPERATIONS ?= 10000000
+
+.PHONY: test-long
+test-long: build ## Run everything at once for 15 minutes (SOAK_SECONDS=900)
+	cd tests && $(abspath $(BIN))/python -m soak --seconds $(SOAK_SECONDS) --operations $(SOAK_OPERATIONS)
+
 .PHONY: lint
 lint: build ## Check style, types and stubs
 	cargo fmt --all --check

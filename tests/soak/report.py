@@ -1,0 +1,91 @@
+"""Showing a soak while it runs, and what it came to."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich import progress
+from rich.console import Console
+from rich.table import Table
+
+from soak.memory import TOLERANCE, WARM_UP, judge
+from soak.rounds import Run
+
+DRAWING_SECONDS = 0.5
+LINE_SECONDS = 30.0
+MIB = 2**20
+
+
+class Progress:
+    """A bar on a terminal, else a line at times."""
+
+    def __init__(self, console: Console, seconds: float) -> None:
+        self._console = console
+        # Drawn by `show` alone, since handlers of signals may raise in a thread that draws.
+        self._bar = progress.Progress(
+            *progress.Progress.get_default_columns(), console=console, auto_refresh=False
+        )
+        self._task = self._bar.add_task("soaking", total=seconds)
+        self._started = self._shown = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, run: Run) -> None:
+        """Show how far it is."""
+        now = time.monotonic()
+        period = DRAWING_SECONDS if self._console.is_terminal else LINE_SECONDS
+        if now < self._shown + period:
+            return
+        self._shown = now
+        resident = f"{run.samples[-1] / MIB:.1f} MiB" if run.samples else "not measured yet"
+        text = f"round {run.rounds}, {run.operations:,} operations, resident {resident}"
+        self._bar.update(self._task, completed=now - self._started, description=text)
+        if self._console.is_terminal:
+            self._bar.refresh()
+        else:
+            self._console.print(f"{now - self._started:.0f} s: {text}", highlight=False)
+
+
+def table(run: Run) -> Table:
+    """Tell what was done, and what it took."""
+    shown = Table("what", "how often", title=f"{run.rounds} rounds in {run.seconds:.0f} s")
+    shown.columns[1].justify = "right"
+    for kind, number in sorted(run.tally.items()):
+        shown.add_row(kind, f"{number:,}")
+    shown.add_row("all operations", f"{run.operations:,}", style="bold")
+    shown.add_section()
+    verdict = judge(run.samples)
+    for moment, size in [
+        ("after the warm-up", verdict.start),
+        ("at the end", verdict.end),
+        ("at most, between rounds", verdict.highest),
+        ("at most, in a round", run.highest),
+    ]:
+        shown.add_row(f"resident {moment}", f"{size / MIB:.1f} MiB")
+    shown.add_row("growth", f"{verdict.growth:+.2%}" if verdict.judged else "too few rounds")
+    return shown
+
+
+def problems(run: Run) -> list[str]:
+    """Tell what went wrong, if anything."""
+    found = list(run.failures)
+    verdict = judge(run.samples)
+    if verdict.judged and not verdict.flat:
+        found.append(
+            f"memory is not flat within {TOLERANCE:.0%} after the first {WARM_UP:.0%} of the "
+            f"rounds: {verdict.start / MIB:.1f} MiB, then {verdict.end / MIB:.1f} MiB, "
+            f"{verdict.highest / MIB:.1f} MiB at most"
+        )
+    return found
