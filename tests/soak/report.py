@@ -74,18 +74,25 @@ def table(run: Run) -> Table:
         ("at most, in a round", run.highest),
     ]:
         shown.add_row(f"resident {moment}", f"{size / MIB:.1f} MiB")
-    shown.add_row("growth", f"{verdict.growth:+.2%}" if verdict.judged else "too few rounds")
+    blocks = judge(run.blocks)
+    for what, one in [("resident memory", verdict), ("blocks of Python", blocks)]:
+        growth = f"{one.growth:+.2%}" if one.judged else "too few rounds"
+        shown.add_row(f"growth of {what}", growth)
     return shown
 
 
 def problems(run: Run) -> list[str]:
     """Tell what went wrong, if anything."""
     found = list(run.failures)
-    verdict = judge(run.samples)
-    if verdict.judged and not verdict.flat:
-        found.append(
-            f"memory is not flat within {TOLERANCE:.0%} after the first {WARM_UP:.0%} of the "
-            f"rounds: {verdict.start / MIB:.1f} MiB, then {verdict.end / MIB:.1f} MiB, "
-            f"{verdict.highest / MIB:.1f} MiB at most"
-        )
+    for what, samples, unit in [
+        ("resident memory", run.samples, MIB),
+        ("the number of blocks", run.blocks, 1),
+    ]:
+        verdict = judge(samples)
+        if verdict.judged and not verdict.flat:
+            sizes = [f"{x / unit:,.1f}" for x in (verdict.start, verdict.end, verdict.highest)]
+            found.append(
+                f"{what} is not flat within {TOLERANCE:.0%} after the first {WARM_UP:.0%} of the "
+                f"rounds: {sizes[0]}, then {sizes[1]}, {sizes[2]} at most"
+            )
     return found

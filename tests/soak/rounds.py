@@ -41,6 +41,8 @@ class Run:
     seconds: float = 0.0
     samples: list[int] = field(default_factory=list)
     """Resident bytes after each round."""
+    blocks: list[int] = field(default_factory=list)
+    """Blocks that Python has allocated after each round, which knows of no holes."""
     highest: int = 0
     """Resident bytes at the worst moment seen, in the middle of a round."""
 
@@ -95,6 +97,7 @@ def check_quiet(run: Run) -> None:
         raise SoakError(f"somebody left something: {stats}")
     if threading.active_count() > 1:
         raise SoakError(f"threads are left: {threading.enumerate()}")
+    run.blocks.append(sys.getallocatedblocks())
     give_back()
     run.samples.append(resident())
 
