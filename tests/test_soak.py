@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from soak.memory import FEWEST, judge, resident
+from helpers import run_child
+from soak.memory import FEWEST, judge
 from soak.report import problems
 from soak.rounds import Run
 from soak.stage import SoakError
@@ -138,7 +139,14 @@ def test_too_few_samples_are_not_judged():
     assert len(problems(run)) == 2
 
 
-def test_what_is_resident_is_what_this_process_has():
-    before = resident()
-    data = b"x" * 50 * MIB
-    assert resident() - before > 0.9 * len(data)
+def test_what_is_resident_is_what_a_process_has():
+    # In a process of its own, for some systems tell only the most that there ever was.
+    output = run_child(
+        """
+        from soak.memory import resident
+        before = resident()
+        data = b"x" * 50_000_000
+        print(resident() - before)
+        """
+    )
+    assert int(output) > 45_000_000

@@ -60,14 +60,14 @@ class Verdict:
 
 
 def judge(samples: Sequence[int]) -> Verdict:
-    """Compare the first and the last fifth of the samples after the warm-up.
+    """Compare the first and the last third of the samples after the warm-up.
 
     Medians, since an allocator's holes come and go. For the same reason the highest is the highest
-    median of a tenth of the samples.
+    median of a tenth of the samples, or of five.
     """
     kept = samples[int(len(samples) * WARM_UP) :] or [0]
-    width = max(1, len(kept) // 5)
-    window = max(1, len(kept) // 10)
+    width = max(1, len(kept) // 3)
+    window = min(len(kept), max(5, len(kept) // 10))
     smooth = [median(kept[i : i + window]) for i in range(len(kept) - window + 1)]
     return Verdict(
         start=median(kept[:width]),

@@ -30,6 +30,8 @@ class Progress:
         self._started = self._shown = time.monotonic()
 
     def __enter__(self) -> Progress:
+        # Before anything is measured, for the first line costs what later ones do not.
+        self._console.print("0 s: begun")
         if self._console.is_terminal:
             self._bar.start()
         return self
@@ -55,7 +57,7 @@ class Progress:
         if self._console.is_terminal:
             self._bar.refresh()
         else:
-            self._console.print(f"{now - self._started:.0f} s: {text}", highlight=False)
+            self._console.print(f"{now - self._started:.0f} s: {text}")
 
 
 def table(run: Run) -> Table:
