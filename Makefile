@@ -57,6 +57,25 @@ SOAK_OPERATIONS ?= 10000000
 test-long: build ## Run everything at once for 15 minutes (SOAK_SECONDS=900)
 	cd tests && $(abspath $(BIN))/python -m soak --seconds $(SOAK_SECONDS) --operations $(SOAK_OPERATIONS)
 
+# Debian's python3-dbg is one; so is what `./configure --with-pydebug` gives.
+DEBUG_PYTHON ?= python3-dbg
+DEBUG_VENV := $(VENV)/debug-python
+DEBUG_BIN := $(DEBUG_VENV)/bin
+
+$(DEBUG_VENV)/built: $(SOURCES) $(VENV)/dependencies
+	@command -v $(DEBUG_PYTHON) >/dev/null || { echo "$(DEBUG_PYTHON) is missing, a debug build of Python: on Debian and Ubuntu, apt install python3-dbg, or say make DEBUG_PYTHON=/path/to/python"; exit 1; }
+	@$(DEBUG_PYTHON) -c 'import sys; sys.exit(not hasattr(sys, "gettotalrefcount"))' || { echo "$(DEBUG_PYTHON) is no debug build of Python: it does not count references"; exit 1; }
+	$(DEBUG_PYTHON) -m venv $(DEBUG_VENV)
+	$(DEBUG_BIN)/python -m pip install --quiet pytest
+	rm -rf $(DEBUG_VENV)/wheels
+	CARGO_TARGET_DIR=$(abspath $(DEBUG_VENV)/target) $(BIN)/maturin build --release --locked --quiet --interpreter $(DEBUG_BIN)/python --out $(DEBUG_VENV)/wheels
+	$(DEBUG_BIN)/python -m pip install --quiet --force-reinstall --no-deps $(DEBUG_VENV)/wheels/*.whl
+	@touch $@
+
+.PHONY: test-refcounts
+test-refcounts: $(DEBUG_VENV)/built ## Count references on a debug build of Python
+	cd tests && $(abspath $(DEBUG_BIN))/python refcounts.py
+
 .PHONY: lint
 lint: build ## Check style, types and stubs
 	cargo fmt --all --check
