@@ -24,8 +24,11 @@ use crate::batch::{Batch, Fate, Key, Mark};
 use crate::index::Index;
 use crate::list::{Linked, Links, List};
 
-/// For how many keys an empty journal keeps its memory.
+/// For how many keys a journal keeps its memory, however few there are.
 const KEPT_CAPACITY: usize = 1024;
+
+/// A journal with room for more than that is at least one in so many parts full.
+const LEAST_FULL: usize = 8;
 
 /// Names a cursor of one journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +177,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             self.version += 1;
             self.stamps += named;
             self.stamp(slot, mark, freed);
+            self.give_back();
             return;
         }
         self.locate(batch);
@@ -183,6 +187,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         for (place, mark) in batch.marks.iter_mut().enumerate() {
             self.stamp(self.found[place], mark, freed);
         }
+        self.give_back();
     }
 
     /// Gives a key its new fate. `slot` is where its entry is, if it has one. Nothing can fail.
@@ -360,10 +365,35 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             }
             self.free_tombstone(slot, freed);
         }
-        if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
-            self.entries.shrink_to_fit();
-            self.index.shrink_to(0);
+        self.give_back();
+    }
+
+    /// Moves the entries together when they take much more room than they need.
+    ///
+    /// That is paid for by the many that have gone since there was use for the room.
+    fn give_back(&mut self) {
+        let (room, needed) = (self.entries.capacity(), self.entries.len());
+        if room <= KEPT_CAPACITY || needed > room / LEAST_FULL {
+            return;
         }
+        let mut entries = Slab::with_capacity(needed);
+        for list in [&mut self.live, &mut self.removed] {
+            let mut next = std::mem::replace(list, List::EMPTY).first();
+            while let Some(slot) = next {
+                let entry = self.entries.remove(slot);
+                [_, next] = entry.links.neighbours();
+                let slot = entries.insert(entry);
+                list.push_back(&mut entries, slot);
+            }
+        }
+        self.entries = entries;
+        self.index.clear();
+        self.index.shrink_to(needed);
+        let entries = &self.entries;
+        for (slot, entry) in entries {
+            self.index.insert_new(&entry.mark.key, slot, |slot| &entries[slot].mark.key);
+        }
+        self.found.shrink_to(KEPT_CAPACITY);
     }
 
     fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {

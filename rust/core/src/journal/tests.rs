@@ -270,3 +270,42 @@ mod against_a_naive_model {
         }
     }
 }
+
+#[test]
+fn memory_is_given_back_while_keys_remain_and_they_stay_in_order() {
+    let mut journal: Journal<usize, usize, RandomState> = Journal::default();
+    let slow = journal.open_cursor();
+    apply(&mut journal, (0..10_000).map(|key| (key, key)), []);
+    let late = journal.open_cursor();
+    journal.advance(late, &mut Vec::new());
+    apply(&mut journal, [], 100..10_000);
+    apply(&mut journal, (50..60).map(|key| (key, 0)), 0..10);
+    assert!(journal.entries.capacity() >= 10_000);
+
+    journal.advance(slow, &mut Vec::new());
+    let mut freed = Vec::new();
+    let unseen: Vec<_> = journal.unseen(late).map(|seen| seen.mark.key).collect();
+    assert_eq!(unseen[..10], [59, 58, 57, 56, 55, 54, 53, 52, 51, 50]);
+    assert_eq!(unseen.len(), 10 + 9_900 + 10);
+    journal.advance(late, &mut freed);
+    assert_eq!(freed.len(), 9_910);
+    assert_eq!((journal.len(), journal.tombstones()), (90, 0));
+    assert!(journal.entries.capacity() < KEPT_CAPACITY);
+
+    apply(&mut journal, (0..90).map(|key| (key, 1)), [20]);
+    let mut unseen: Vec<_> =
+        journal.unseen(late).map(|seen| (seen.mark.key, seen.mark.fate.is_live())).collect();
+    unseen.sort_unstable();
+    assert_eq!(unseen, (0..90).map(|key| (key, key != 20)).collect::<Vec<_>>());
+    assert_eq!((journal.len(), journal.tombstones()), (99, 1));
+}
+
+#[test]
+fn memory_is_given_back_when_nobody_follows() {
+    let mut journal: Journal<usize, usize, RandomState> = Journal::default();
+    apply(&mut journal, (0..10_000).map(|key| (key, key)), []);
+    apply(&mut journal, [], 1..10_000);
+    assert!(journal.entries.capacity() < KEPT_CAPACITY);
+    apply(&mut journal, [(0, 1), (1, 1)], []);
+    assert_eq!(journal.len(), 2);
+}
