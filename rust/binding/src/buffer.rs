@@ -14,6 +14,7 @@ use crate::args::{self, Batch, Interval, Timeout};
 use crate::change::DictionaryChange;
 use crate::finished::change;
 use crate::name::Name;
+use crate::release::release;
 use crate::shared::{PyStore, SharedStore, StoreRef};
 use crate::subscription::Subscription;
 use crate::{ObjectFrozenError, waiting};
@@ -56,7 +57,7 @@ impl DictionaryChangeBuffer {
 
 impl Drop for DictionaryChangeBuffer {
     fn drop(&mut self) {
-        self.store.leave(self.view);
+        release(self.store.leave(self.view).into_iter());
     }
 }
 

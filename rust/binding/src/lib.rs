@@ -10,6 +10,7 @@
 //! * `encode`, `codec`, `fragments`, `bytes`: from a change to bytes
 //! * `value`, `name`: what the journal keeps
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
+//! * `release`: letting go of values
 //! * `waiting`: sleeping without the GIL, and signals
 //! * `home`: the event loop that tasks run in
 //! * `stats`: counts for operations
@@ -33,6 +34,7 @@ mod home;
 mod multi_view;
 mod name;
 mod next_change;
+mod release;
 mod shared;
 mod source;
 mod stats;

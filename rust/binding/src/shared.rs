@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 
 use crate::finished::Finished;
 use crate::name::{Name, NameHasher};
+use crate::release::release;
 use crate::value::Value;
 use crate::waiting;
 
@@ -59,6 +60,12 @@ impl SharedStore {
         };
         self.store.forget_in(hub, ticket);
         drop(forgotten);
+    }
+}
+
+impl Drop for SharedStore {
+    fn drop(&mut self) {
+        release(self.store.clear().into_iter());
     }
 }
 
@@ -153,7 +160,7 @@ impl SharedStore {
     }
 
     fn __clear__(&self) {
-        self.store.clear();
+        release(self.store.clear().into_iter());
     }
 }
 

@@ -14,6 +14,7 @@ use crate::dicts::Dicts;
 use crate::encode::{self, Item};
 use crate::fragments::Identity;
 use crate::name::Name;
+use crate::release::release;
 use crate::value::Value;
 
 /// The keys of a change with their values, to make dictionaries or bytes from. Never seen by users.
@@ -159,6 +160,13 @@ impl Source {
 impl Source {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.visit_all(&visit)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let marks = std::mem::take(&mut self.marks);
+        release(marks.into_iter().filter_map(|mark| mark.fate.into_value()));
     }
 }
 

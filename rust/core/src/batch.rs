@@ -46,6 +46,14 @@ impl<V> Fate<V> {
         }
     }
 
+    /// The value, if there is one.
+    pub fn into_value(self) -> Option<V> {
+        match self {
+            Self::Set(value) | Self::SetAndRemoved(value) => Some(value),
+            Self::Removed => None,
+        }
+    }
+
     fn value_mut(&mut self) -> Option<&mut V> {
         match self {
             Self::Set(value) | Self::SetAndRemoved(value) => Some(value),

@@ -310,14 +310,19 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.
     ///
-    /// What the view held is dropped at once or, if the mutex is taken, by the next operation.
-    pub fn leave(&self, view: ViewId) {
+    /// Hands out the values that the view held; if the mutex is taken, the next operation drops
+    /// them.
+    pub fn leave(&self, view: ViewId) -> Vec<V> {
         let mut displaced = Displaced::default();
         let closed = self.data.try_lock().map(|mut data| data.close_view(view, &mut displaced));
-        if closed.is_none() {
+        let Some(mut closed) = closed else {
             self.departed.push(view);
             self.has_departed.store(true, Ordering::Release);
-        }
+            return Vec::new();
+        };
+        let (held, _) = closed.pending.take();
+        let marks = held.into_iter().chain(displaced.marks);
+        marks.filter_map(|mark| mark.fate.into_value()).collect()
     }
 
     /// A cursor for [`read`](Self::read): it follows the content without being a view.

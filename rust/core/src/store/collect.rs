@@ -33,13 +33,14 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         pending.marks().filter_map(|mark| mark.fate.value()).try_for_each(&mut show)
     }
 
-    /// Forgets the content, as if it had never been.
-    pub fn clear(&self) {
-        let cleared = {
+    /// Forgets the content, as if it had never been, and hands its values out.
+    pub fn clear(&self) -> Vec<V> {
+        let (marks, memo) = {
             let mut data = self.lock();
             (data.journal.clear(), data.renew_memo(None, &mut None))
         };
-        drop(cleared);
+        drop(memo);
+        marks.into_iter().filter_map(|mark| mark.fate.into_value()).collect()
     }
 
     /// Forgets what a view holds for itself alone.
