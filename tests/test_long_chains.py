@@ -9,7 +9,7 @@ import pytest
 
 from helpers import run_child
 
-LINKS = 50_000
+LINKS = 20_000
 
 LINK = {
     "multi-views": """
