@@ -22,13 +22,14 @@ __all__ = ["Codec", "JSONCodec", "MessagePackCodec"]
 
 _core._share_fragments()
 
-Bytes: TypeAlias = bytes | bytearray | memoryview
+Encoded: TypeAlias = bytes | bytearray
+Readable: TypeAlias = bytes | bytearray | memoryview
 
 
 class Codec(_core.Codec):
     """What both codecs have in common. Make one of these: `MessagePackCodec` or `JSONCodec`."""
 
-    def decode(self, data: Bytes | str, envelope: str | None = None) -> _core.DictionaryChange:
+    def decode(self, data: Readable | str, envelope: str | None = None) -> _core.DictionaryChange:
         """Decode a message to a change: the way back from `DictionaryChange.encode()`.
 
         It is strict: a message has both `updates`, a map, and `removals`, a list, and nothing else.
@@ -50,7 +51,7 @@ class Codec(_core.Codec):
         if not isinstance(envelope, str | None):
             raise TypeError(f"envelope must be a str or None, not {type(envelope).__name__}")
         try:
-            message = self._decode(data if isinstance(data, str) else bytes(data))
+            message = self._decode("".join((data,)) if isinstance(data, str) else bytes(data))
         except RecursionError as error:
             raise ValueError("data is nested too deeply") from error
         return change_in(message, envelope)
@@ -69,7 +70,8 @@ class MessagePackCodec(Codec):
             `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack` or
             of `msgpack`, whichever is installed, in this order.
         unpackb: Function from MessagePack `bytes` to what they stand for, for `decode()`. Without
-            one, the same goes for it.
+            one it is that of `msgpack` or, if that is not installed, of `ormsgpack`, which does not
+            mind what stands after a message.
 
     Raises:
         ImportError: A function was not given, and neither library is installed.
@@ -78,12 +80,12 @@ class MessagePackCodec(Codec):
 
     def __new__(
         cls,
-        packb: Callable[[Any], Bytes] | None = None,
+        packb: Callable[[Any], Encoded] | None = None,
         unpackb: Callable[[bytes], Any] | None = None,
     ) -> MessagePackCodec:
         """Make a codec."""
         codec = super().__new__(
-            cls, "msgpack", _function("packb", packb) or _message_pack_library().packb
+            cls, "msgpack", _function("packb", packb) or _library("ormsgpack", "msgpack").packb
         )
         codec._unpackb = _function("unpackb", unpackb)
         return codec
@@ -91,7 +93,7 @@ class MessagePackCodec(Codec):
     _unpackb: Callable[[bytes], Any] | None
 
     def _decode(self, data: Any) -> object:
-        unpackb = self._unpackb or _message_pack_library().unpackb
+        unpackb = self._unpackb or _library("msgpack", "ormsgpack").unpackb
         message: object = unpackb(data)
         return message
 
@@ -112,7 +114,7 @@ class JSONCodec(Codec):
 
     def __new__(
         cls,
-        dumps: Callable[[Any], str | Bytes] | None = None,
+        dumps: Callable[[Any], str | Encoded] | None = None,
         loads: Callable[[bytes | str], Any] | None = None,
     ) -> JSONCodec:
         """Make a codec."""
@@ -135,8 +137,8 @@ def _function(argument: str, given: Any) -> Any:
     return given
 
 
-def _message_pack_library() -> Any:
-    library = _installed("ormsgpack") or _installed("msgpack")
+def _library(first: str, second: str) -> Any:
+    library = _installed(first) or _installed(second)
     if library is None:
         raise ImportError(
             "MessagePackCodec needs a library for the values: install ormsgpack or msgpack, "

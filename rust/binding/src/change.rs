@@ -121,8 +121,7 @@ impl DictionaryChange {
     }
 
     fn assign(&self, updates: Bound<'_, PyAny>, removals: Bound<'_, PyAny>) {
-        let source = self.parts.lock().source.clone();
-        self.replace(Parts { source, ..Parts::of(updates, removals) });
+        self.replace(Parts::of(updates, removals));
     }
 
     fn replace(&self, parts: Parts) {

@@ -81,35 +81,29 @@ fn pairs<'a, 'py: 'a>(
 ) -> PyResult<Vec<Pair<'a>>> {
     let mut pairs = Vec::with_capacity(items.size_hint().1.unwrap_or_default());
     let mut later = Vec::new();
-    for item in items {
-        // This is what nearly all of the time goes by.
-        let at_hand = item.fragments.and_then(|fragments| fragments.at_hand(codec.identity()));
-        if let Some(at_hand) = at_hand {
-            pairs.push(Pair::Kept(at_hand));
-            continue;
-        }
-        let pair = pair(codec, item)?;
-        if pair.is_none() {
-            later.push((pairs.len(), item));
-        }
-        pairs.push(pair.unwrap_or(Pair::Kept(&[])));
+    for Item { key, object, fragments } in items {
+        let encode = || codec.pair(key, object);
+        pairs.push(match fragments {
+            None => Pair::Own(encode()?),
+            // This is what nearly all of the time goes by.
+            Some(fragments) if let Some(pair) = fragments.at_hand(codec.identity()) => {
+                Pair::Kept(pair)
+            }
+            Some(fragments) => match fragments.find(codec.identity()) {
+                Found::Ready(pair) => pair,
+                Found::Unknown(claim) => claim.settle(encode()?),
+                Found::Claimed(place) => {
+                    later.push((pairs.len(), place, key, object));
+                    Pair::Kept(&[])
+                }
+            },
+        });
     }
-    for (place, item) in later {
-        pairs[place] = match pair(codec, item)? {
+    for (index, place, key, object) in later {
+        pairs[index] = match place.pair() {
             Some(pair) => pair,
-            None => Pair::Own(codec.pair(item.key, item.object)?),
+            None => place.settle(codec.pair(key, object)?),
         };
     }
     Ok(pairs)
-}
-
-/// The pair of one key; none if another thread is at work on it.
-fn pair<'a>(codec: &Codec, item: Item<'a, '_>) -> PyResult<Option<Pair<'a>>> {
-    let encode = || codec.pair(item.key, item.object);
-    let Some(fragments) = item.fragments else { return Ok(Some(Pair::Own(encode()?))) };
-    Ok(match fragments.find(codec.identity()) {
-        Found::Ready(pair) => Some(pair),
-        Found::Unknown(claim) => Some(claim.settle(encode()?)),
-        Found::Claimed => None,
-    })
 }

@@ -35,17 +35,18 @@ pub(crate) enum Pair<'a> {
 
 pub(crate) enum Found<'a> {
     Ready(Pair<'a>),
-    /// Somebody else is at work on it.
-    Claimed,
     /// It is the caller's to find.
     Unknown(Claim<'a>),
+    /// Somebody else is at work on it.
+    Claimed(Place<'a>),
 }
 
-/// The work on one fragment. It is anybody's again if this is dropped.
+/// The work on one fragment. It is anybody's again when this is dropped.
 pub(crate) struct Claim<'a>(Place<'a>);
 
+/// Where the bytes of one codec are kept.
 #[derive(Clone)]
-enum Place<'a> {
+pub(crate) enum Place<'a> {
     First(&'a Fragment),
     Other(Arc<Fragment>),
 }
@@ -61,7 +62,10 @@ impl Fragments {
         let first = self.first.get_or_init(|| Fragment::of(codec));
         let place =
             if first.is_of(codec) { Place::First(first) } else { Place::Other(self.other(codec)) };
-        place.pair().map_or_else(|| place.claim(), Found::Ready)
+        match place.pair() {
+            Some(pair) => Found::Ready(pair),
+            None => place.claim(),
+        }
     }
 
     fn other(&self, codec: &Arc<Identity>) -> Arc<Fragment> {
@@ -95,30 +99,33 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn pair(&self) -> Option<Pair<'a>> {
-        Some(match self {
-            Self::First(fragment) => Pair::Kept(fragment.pair.get()?),
-            Self::Other(fragment) => {
-                fragment.pair.get().map(|_| Pair::Shared(Arc::clone(fragment)))?
-            }
-        })
+    fn claim(self) -> Found<'a> {
+        if self.fragment().is_claimed.swap(true, Ordering::Acquire) {
+            Found::Claimed(self)
+        } else {
+            Found::Unknown(Claim(self))
+        }
     }
 
-    fn claim(&self) -> Found<'a> {
-        if self.fragment().is_claimed.swap(true, Ordering::Acquire) {
-            Found::Claimed
-        } else {
-            Found::Unknown(Claim(self.clone()))
+    pub(crate) fn pair(&self) -> Option<Pair<'a>> {
+        match self {
+            Self::First(fragment) => fragment.pair.get().map(|pair| Pair::Kept(pair)),
+            Self::Other(fragment) => {
+                fragment.pair.get().map(|_| Pair::Shared(Arc::clone(fragment)))
+            }
         }
+    }
+
+    /// Keeps what was found, for all others. If somebody else has found it too, the first counts.
+    pub(crate) fn settle(&self, pair: Box<[u8]>) -> Pair<'a> {
+        self.fragment().pair.get_or_init(|| pair);
+        self.pair().expect("it has just been found")
     }
 }
 
 impl<'a> Claim<'a> {
-    /// Keeps what was found, for all others.
     pub(crate) fn settle(self, pair: Box<[u8]>) -> Pair<'a> {
-        // Somebody may have found it between the caller's look and its claim: it is the same then.
-        self.0.fragment().pair.get_or_init(|| pair);
-        self.0.pair().expect("it has just been found")
+        self.0.settle(pair)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a flush gave, as long as nobody has asked for dictionaries.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use change_buffers_core::batch::{Mark, Marks};
@@ -17,6 +18,9 @@ use crate::name::Name;
 use crate::release::release;
 use crate::value::Value;
 
+/// As many are kept as a server may have kinds of clients, by codec and envelope.
+const KEPT_MESSAGES: usize = 4;
+
 /// The keys of a change with their values, to make dictionaries or bytes from. Never seen by users.
 ///
 /// All views that expect the same change get the same source, and share what is made of it.
@@ -31,7 +35,8 @@ pub(crate) struct Source {
 #[derive(Default)]
 struct Made {
     dicts: Option<Dicts>,
-    messages: Vec<Message>,
+    /// The newest first.
+    messages: VecDeque<Message>,
 }
 
 struct Message {
@@ -84,9 +89,9 @@ impl Source {
             bytes: bytes.clone().unbind(),
         };
         let mut made = made.lock();
-        let outdated: Vec<_> =
-            made.messages.extract_if(.., |message| message.codec.strong_count() == 0).collect();
-        made.messages.push(message);
+        made.messages.push_front(message);
+        let is_full = made.messages.len() > KEPT_MESSAGES;
+        let outdated = if is_full { made.messages.pop_back() } else { None };
         drop(made);
         drop(outdated);
         Ok(bytes)
