@@ -46,9 +46,16 @@ test: test-rust test-python ## Run all tests
 test-rust: | tools ## Run the tests of the Rust core
 	cargo test --quiet --locked --package change-buffers-core
 
+# Processes that encode keep what is published in another way, from the import of the codecs on.
+# So what is about the data itself is tested in both.
+ABOUT_DATA := $(patsubst %,tests/test_%.py,buffer change change_copies collection differences \
+	finalizers lifetime linearizability multi_view prefixes reentrancy shared_changes state_machine \
+	stats subscriptions views)
+
 .PHONY: test-python
 test-python: build ## Run the Python tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/encode
+	$(BIN)/python -m pytest tests/encode $(ABOUT_DATA)
 
 SOAK_SECONDS ?= 900
 SOAK_OPERATIONS ?= 10000000

@@ -120,10 +120,6 @@ impl DictionaryChange {
         Ok((self.updates(py)?, self.removals(py)?))
     }
 
-    fn assign(&self, updates: Bound<'_, PyAny>, removals: Bound<'_, PyAny>) {
-        self.replace(Parts::of(updates, removals));
-    }
-
     fn replace(&self, parts: Parts) {
         let replaced = std::mem::replace(&mut *self.parts.lock(), parts);
         // With the lock released: a destructor may look at this change.
@@ -153,7 +149,7 @@ impl DictionaryChange {
     ) -> PyResult<()> {
         let updates = updates.map_or_else(|| Ok(PyDict::new(py)), args::updates_dict)?;
         let removals = removals.map_or_else(|| PySet::empty(py), args::removals_set)?;
-        self.assign(updates.into_any(), removals.into_any());
+        self.replace(Parts::of(updates.into_any(), removals.into_any()));
         Ok(())
     }
 
@@ -244,7 +240,8 @@ impl DictionaryChange {
         updates.call_method1(intern!(py, "update"), (other_updates,))?;
         let removals = py.get_type::<PySet>().call1((removals,))?;
         removals.call_method1(intern!(py, "update"), (other_removals,))?;
-        self.assign(updates, removals);
+        let source = self.parts.lock().source.clone();
+        self.replace(Parts { source, ..Parts::of(updates, removals) });
         Ok(())
     }
 

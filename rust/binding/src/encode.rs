@@ -82,21 +82,22 @@ fn pairs<'a, 'py: 'a>(
     let mut pairs = Vec::with_capacity(items.size_hint().1.unwrap_or_default());
     let mut later = Vec::new();
     for Item { key, object, fragments } in items {
-        let encode = || codec.pair(key, object);
-        pairs.push(match fragments {
-            None => Pair::Own(encode()?),
-            // This is what nearly all of the time goes by.
-            Some(fragments) if let Some(pair) = fragments.at_hand(codec.identity()) => {
-                Pair::Kept(pair)
+        let Some(fragments) = fragments else {
+            pairs.push(Pair::Own(codec.pair(key, object)?));
+            continue;
+        };
+        // This is what nearly all of the time goes by.
+        if let Some(pair) = fragments.at_hand(codec.identity()) {
+            pairs.push(Pair::Kept(pair));
+            continue;
+        }
+        pairs.push(match fragments.find(codec.identity()) {
+            Found::Ready(pair) => pair,
+            Found::Unknown(claim) => claim.settle(codec.pair(key, object)?),
+            Found::Claimed(place) => {
+                later.push((pairs.len(), place, key, object));
+                Pair::Kept(&[])
             }
-            Some(fragments) => match fragments.find(codec.identity()) {
-                Found::Ready(pair) => pair,
-                Found::Unknown(claim) => claim.settle(encode()?),
-                Found::Claimed(place) => {
-                    later.push((pairs.len(), place, key, object));
-                    Pair::Kept(&[])
-                }
-            },
         });
     }
     for (index, place, key, object) in later {
