@@ -6,6 +6,7 @@ A step that is a coroutine function is run in an event loop.
 """
 
 from operations import data, views
+from operations import encode  # isort: skip  (it changes how the process keeps values)
 from operations.repeat import OPERATIONS, growth, operation
 
-__all__ = ["OPERATIONS", "data", "growth", "operation", "views"]
+__all__ = ["OPERATIONS", "data", "encode", "growth", "operation", "views"]
