@@ -6,7 +6,9 @@ A step that is a coroutine function is run in an event loop.
 """
 
 from operations import data, views
-from operations import encode  # isort: skip  (it changes how the process keeps values)
+
+# Last: it changes how the process keeps values.
+from operations import encode  # isort: skip
 from operations.repeat import OPERATIONS, growth, operation
 
 __all__ = ["OPERATIONS", "data", "encode", "growth", "operation", "views"]
