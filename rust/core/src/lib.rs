@@ -13,6 +13,7 @@
 //! * [`store`]: the data mutex around one journal and its views, and who is to be woken.
 //! * [`sleep`]: one sleeping thread and the way to wake it.
 //! * [`framing`]: changes on the wire, from values that are encoded already.
+//! * `sync`: what threads meet at, to be exchanged for a model of it.
 //!
 //! # The rules of the lock
 //!
@@ -30,6 +31,7 @@ mod list;
 mod pending;
 pub mod sleep;
 pub mod store;
+mod sync;
 
 #[cfg(test)]
 mod testing;

@@ -1,13 +1,13 @@
 //! One sleeping thread and the way to wake it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Thread};
+use std::sync::atomic::{self, Ordering};
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{AtomicBool, Condvar, Mutex};
 
 /// Whether this process was forked from one that had this library loaded.
-static FORKED: AtomicBool = AtomicBool::new(false);
+static FORKED: atomic::AtomicBool = atomic::AtomicBool::new(false);
 
 /// To be called in the child of a fork.
 ///
@@ -96,7 +96,7 @@ impl Default for Sleeper {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::mpsc::channel;

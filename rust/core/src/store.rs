@@ -14,10 +14,7 @@ mod waiters;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crossbeam_queue::SegQueue;
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
 
 pub use self::data::MemoTicket;
 use self::data::{Data, View};
@@ -27,6 +24,7 @@ pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Seen};
 use crate::sleep::Sleeper;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, SegQueue};
 
 /// Names a view of one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -368,5 +366,5 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
