@@ -315,7 +315,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let closed = self.data.try_lock().map(|mut data| data.close_view(view, &mut displaced));
         let Some(mut closed) = closed else {
             self.departed.push(view);
-            self.has_departed.store(true, Ordering::Release);
+            // Not a plain store: whoever lowers the flag sees what all have raised it for.
+            self.has_departed.swap(true, Ordering::Release);
             return Vec::new();
         };
         let (held, _) = closed.pending.take();
@@ -357,7 +358,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     #[cold]
     fn bury_departed(&self) {
-        self.has_departed.store(false, Ordering::SeqCst);
+        // Else the queue might still look empty, and nobody would come back for what is in it.
+        self.has_departed.swap(false, Ordering::Acquire);
         while let Some(view) = self.departed.pop() {
             let mut displaced = Displaced::<K, V, W>::default();
             let closed = self.data.lock().close_view(view, &mut displaced);
