@@ -46,6 +46,14 @@ test: test-rust test-python ## Run all tests
 test-rust: | tools ## Run the tests of the Rust core
 	cargo test --quiet --locked --package change-buffers-core
 
+# Apart, so that the other builds stay as they are; without the flags that concern the binding.
+LOOM := RUSTFLAGS='--cfg loom' cargo
+IN_LOOM := --locked --package change-buffers-core --target-dir target/loom
+
+.PHONY: test-loom
+test-loom: | tools ## Run the models of the Rust core in every order of threads
+	$(LOOM) test --quiet $(IN_LOOM) --profile proof --test 'loom*'
+
 # Processes that encode keep what is published in another way, from the import of the codecs on.
 # So what is about the data itself is tested in both.
 ABOUT_DATA := $(patsubst %,tests/test_%.py,buffer change change_copies collection differences \
@@ -87,6 +95,7 @@ test-refcounts: $(DEBUG_VENV)/built ## Count references on a debug build of Pyth
 lint: build ## Check style, types and stubs
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
+	$(LOOM) clippy --quiet $(IN_LOOM) --all-targets -- --deny warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

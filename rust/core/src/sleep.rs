@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{AtomicBool, Condvar, Mutex};
 
-/// Whether this process was forked from one that had this library loaded.
+/// Whether this process was forked from one that had this library loaded. No part of a model: it
+/// is settled before there is a second thread.
 static FORKED: atomic::AtomicBool = atomic::AtomicBool::new(false);
 
 /// To be called in the child of a fork.
