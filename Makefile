@@ -54,6 +54,13 @@ IN_LOOM := --locked --package change-buffers-core --target-dir target/loom
 test-loom: | tools ## Run the models of the Rust core in every order of threads
 	$(LOOM) test --quiet $(IN_LOOM) --profile proof --test 'loom*'
 
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: | tools ## Try random operations on the Rust core for FUZZ_SECONDS, 60 if not given
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --quiet --locked --package change-buffers-core --profile proof \
+		--test operations -- --ignored --nocapture
+
 # Processes that encode keep what is published in another way, from the import of the codecs on.
 # So what is about the data itself is tested in both.
 ABOUT_DATA := $(patsubst %,tests/test_%.py,buffer change change_copies collection differences \
