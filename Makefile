@@ -54,6 +54,15 @@ IN_LOOM := --locked --package change-buffers-core --target-dir target/loom
 test-loom: | tools ## Run the models of the Rust core in every order of threads
 	$(LOOM) test --quiet $(IN_LOOM) --profile proof --test 'loom*'
 
+.PHONY: test-miri
+test-miri: | tools ## Run the tests of the Rust core under Miri, where it is there
+	@for toolchain in '' +nightly; do \
+		if cargo $$toolchain miri --version >/dev/null 2>&1; then \
+			exec cargo $$toolchain miri test --quiet --locked --package change-buffers-core --lib --tests; \
+		fi; \
+	done; \
+	echo "test-miri: skipped, no toolchain here has Miri; rustup +nightly component add miri"
+
 FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz

@@ -257,7 +257,7 @@ mod against_a_naive_model {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: 2000,
+            cases: if cfg!(miri) { 5 } else { 2000 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]
