@@ -48,7 +48,7 @@ test-rust: | tools ## Run the tests of the Rust core
 
 # Apart, so that the other builds stay as they are; without the flags that concern the binding.
 LOOM := RUSTFLAGS='--cfg loom' cargo
-IN_LOOM := --locked --package change-buffers-core --target-dir target/loom
+IN_LOOM := --locked --package change-buffers-core --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
 
 .PHONY: test-loom
 test-loom: | tools ## Run the models of the Rust core in every order of threads
