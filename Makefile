@@ -123,6 +123,21 @@ format: build ## Format all sources
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+$(VENV)/docs-dependencies: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+# What it says about a successor of MkDocs is of no interest here.
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+
+.PHONY: docs
+docs: $(VENV)/docs-dependencies ## Build the documentation into site/, strictly
+	$(BIN)/mkdocs build --strict
+
+.PHONY: docs-serve
+docs-serve: $(VENV)/docs-dependencies ## Show the documentation at http://127.0.0.1:8000/
+	$(BIN)/mkdocs serve
+
 .PHONY: bench
 bench: build ## Measure against the pure-Python model, as ratios
 	cargo bench --quiet --locked --package change-buffers-core --bench journal -- --quiet
@@ -130,4 +145,4 @@ bench: build ## Measure against the pure-Python model, as ratios
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) target dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
