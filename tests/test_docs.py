@@ -16,6 +16,7 @@ from helpers import run_child
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,20 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
         str(block) for block in BLOCKS if block not in blocks_in("python", "sh", "diff", "text")
     ]
     assert not others
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_is_found(page: Path) -> None:
+    # One with a title or with other marks around it would go untested.
+    marks = re.findall(r"^[ \t>*+-]*(?:```|~~~)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(marks) == 2 * len(blocks_of(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_that_exist(page: Path) -> None:
+    targets = LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    local = [target for target in targets if "://" not in target]
+    assert all((page.parent / target).exists() for target in local), local
 
 
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)
