@@ -418,7 +418,7 @@ class Stats:
 
     @property
     def views(self) -> int:
-        """Views that are fed."""
+        """Views that follow the shared dictionary, be it frozen or not."""
 
     @property
     def waiting_threads(self) -> int:
@@ -445,7 +445,10 @@ class Stats:
 
     @property
     def updates(self) -> int:
-        """Updates so far that named a key, those of single views included."""
+        """Updates so far that named a key.
+
+        Those of single views are counted too, if the key is one that the view is about.
+        """
 
     @property
     def flushes(self) -> int:

@@ -28,7 +28,7 @@ impl Stats {
         self.0.tombstones
     }
 
-    /// Views that are fed.
+    /// Views that follow the shared dictionary, be it frozen or not.
     #[getter]
     fn views(&self) -> usize {
         self.0.views
@@ -66,7 +66,9 @@ impl Stats {
         self.0.lag_keys
     }
 
-    /// Updates so far that named a key, those of single views included.
+    /// Updates so far that named a key.
+    ///
+    /// Those of single views are counted too, if the key is one that the view is about.
     #[getter]
     fn updates(&self) -> u64 {
         self.0.updates

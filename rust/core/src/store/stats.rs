@@ -12,7 +12,7 @@ pub struct Stats {
     pub keys: usize,
     /// Removed keys that are kept for views that have not seen their removal.
     pub tombstones: usize,
-    /// Views that are fed.
+    /// Views that follow the shared dictionary, be it frozen or not.
     pub views: usize,
     /// Threads that wait for a change, or for the next one to be due.
     pub waiting_threads: usize,
@@ -24,7 +24,7 @@ pub struct Stats {
     pub lag_versions: u64,
     /// How many keys the next flush of a view names at most.
     pub lag_keys: u64,
-    /// Updates so far, those of single views included.
+    /// Updates so far that named a key; of single views, those that named one of theirs.
     pub updates: u64,
     /// Flushes so far that gave a change.
     pub flushes: u64,
