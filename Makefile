@@ -10,7 +10,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust python -name '
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 
 .PHONY: tools
 tools:
@@ -107,6 +107,17 @@ $(DEBUG_VENV)/built: $(SOURCES) $(VENV)/dependencies
 test-refcounts: $(DEBUG_VENV)/built ## Count references on a debug build of Python
 	cd tests && $(abspath $(DEBUG_BIN))/python refcounts.py
 
+# One of your own, or whichever is found or can be fetched.
+FREETHREADED_PYTHON ?= free-threaded
+
+.PHONY: test-freethreaded
+test-freethreaded: | tools ## Run the Python tests in parallel threads, without the GIL
+	$(PYTHON) tools/interpreters.py $(FREETHREADED_PYTHON)
+
+.PHONY: test-all
+test-all: | tools ## Run the Python tests on all interpreters, found or fetched
+	$(PYTHON) tools/interpreters.py 3.10 3.11 3.12 3.13 3.14 $(FREETHREADED_PYTHON)
+
 .PHONY: lint
 lint: build ## Check style, types and stubs
 	cargo fmt --all --check
@@ -145,4 +156,4 @@ bench: build ## Measure against the pure-Python model, as ratios
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf $(VENV) target dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .venv-* target dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,220 @@
+"""Run the Python tests on other interpreters, each in an environment of its own.
+
+    python tools/interpreters.py 3.12 3.14 free-threaded /opt/python3.15/bin/python3.15
+
+Each argument names a series of CPython, an interpreter by its path, or any free-threaded one. A
+series is looked for on the PATH and among pyenv's versions; what is not there is fetched from
+Debian, if the machine uses that, and kept in `$XDG_CACHE_HOME/change-buffers`. Whatever cannot be
+had is named in the table at the end.
+
+On a free-threaded interpreter every test that allows it runs in several threads at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from debian import Debian, Unavailable
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
+
+FREE_THREADED = "free-threaded"
+FREE_THREADED_SERIES = ["3.14", "3.13"]
+"""The best first. PyO3 means to support free-threading from 3.14 on; 3.13 does for testing."""
+
+THREADS = 4
+
+PROBE = """
+import ensurepip, sys, sysconfig, venv
+free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+print(sys.executable, "%d.%d.%d" % sys.version_info[:3], free_threaded, sep="\\n")
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that runs and can make virtual environments."""
+
+    path: Path
+    version: str
+    is_free_threaded: bool
+
+    @property
+    def name(self) -> str:
+        """The version as file names have it."""
+        return self.version + ("t" if self.is_free_threaded else "")
+
+    @property
+    def series(self) -> str:
+        """What is common to all its patch releases."""
+        return re.sub(r"\.\d+(?=t?$)", "", self.name)
+
+    @classmethod
+    def at(cls, path: Path | str) -> Interpreter | None:
+        """The interpreter there, if it works."""
+        try:
+            probe = subprocess.run(
+                [path, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        lines = probe.stdout.splitlines()
+        if probe.returncode != 0 or len(lines) != 3:
+            return None
+        return cls(Path(lines[0]), lines[1], lines[2] == "True")
+
+
+def installed(series: str) -> Iterator[Path | str]:
+    """Where an interpreter of a series such as `3.14` or `3.14t` may be."""
+    name = f"python{series}"
+    yield from filter(None, [shutil.which(name)])
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(pyenv.glob(f"versions/{series.rstrip('t')}.*/bin/{name}"))
+    yield from (CACHE / name / "bin" / name, CACHE / name / "usr" / "bin" / name)
+    yield sys.executable
+
+
+def find(series: str) -> Interpreter | None:
+    """An interpreter of a series that is on this machine."""
+    for path in installed(series):
+        interpreter = Interpreter.at(path)
+        if interpreter is not None and interpreter.series == series:
+            return interpreter
+    return None
+
+
+def fetched(series: str, debian: Debian) -> Interpreter:
+    """An interpreter of a series, from Debian."""
+    name = f"python{series}"
+    print(f"{name}: fetching it from Debian into {CACHE}", flush=True)
+    target = CACHE / name
+    if series.endswith("t"):
+        debian.build_free_threaded(series[:-1], target)
+    else:
+        debian.unpack(series, target)
+    interpreter = find(series)
+    if interpreter is None:
+        raise Unavailable("fetched, but it does not run here")
+    return interpreter
+
+
+def get(wanted: str, debian: Debian) -> Interpreter:
+    """The interpreter that an argument names."""
+    if os.sep in wanted:
+        interpreter = Interpreter.at(wanted)
+        if interpreter is None:
+            raise Unavailable("it does not run, or lacks venv")
+        return interpreter
+    if wanted == FREE_THREADED:
+        candidates = [f"{series}t" for series in FREE_THREADED_SERIES]
+    else:
+        candidates = [wanted]
+    # One that is here already before a better one that has to be built.
+    for series in candidates:
+        if interpreter := find(series):
+            return interpreter
+    reasons = []
+    for series in candidates:
+        try:
+            return fetched(series, debian)
+        except Unavailable as error:
+            reasons.append(str(error))
+    raise Unavailable("; ".join(reasons))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one interpreter."""
+
+    wanted: str
+    version: str
+    text: str
+    is_run: bool = False
+    is_good: bool = True
+
+
+def environment_for(interpreter: Interpreter) -> dict[str, str]:
+    """The variables under which it is built for and tested."""
+    environment = dict(os.environ)
+    if interpreter.is_free_threaded:
+        # It would keep the GIL off whatever is imported; the tests are to notice that.
+        environment.pop("PYTHON_GIL", None)
+        # Not every package has a release for it; what has none is better old than compiled.
+        environment["PIP_PREFER_BINARY"] = "1"
+        if interpreter.series == "3.13t":
+            # Good enough for tests, never for shipping.
+            environment["UNSAFE_PYO3_SKIP_VERSION_CHECK"] = "1"
+    return environment
+
+
+def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
+    """Build for an interpreter and run the tests there."""
+    name, environment = interpreter.name, environment_for(interpreter)
+    print(f"\n{name}: {interpreter.path}", flush=True)
+    venv = ROOT / f".venv-{name}"
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if venv.exists() and Interpreter.at(python) is None:
+        shutil.rmtree(venv)  # what it was made from has gone
+    make = ["make", f"PYTHON={interpreter.path}", f"VENV={venv.name}", "build"]
+    # Unlike what may have been said to the make that started us.
+    environment.pop("MAKEFLAGS", None)
+    environment.pop("MAKEOVERRIDES", None)
+    if subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode != 0:
+        return Outcome(wanted, name, "failed to build", is_run=True, is_good=False)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *options]
+        if interpreter.is_free_threaded:
+            command.append(f"--parallel-threads={THREADS}")
+        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        text = counts(report) if report.exists() else f"pytest ended with {status}"
+    return Outcome(wanted, name, text, is_run=True, is_good=status == 0)
+
+
+def counts(report: Path) -> str:
+    """How many tests passed, failed and were skipped, from pytest's report."""
+    (suite,) = ElementTree.parse(report).getroot().iter("testsuite")
+    kinds = ("tests", "failures", "errors", "skipped")
+    total, failed, errors, skipped = (int(suite.get(kind, 0)) for kind in kinds)
+    passed = total - failed - errors - skipped
+    return f"{passed} passed, {failed + errors} failed, {skipped} skipped"
+
+
+def main() -> int:
+    """Test on every interpreter that is named; fail if one fails, or none could be tested."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("interpreters", nargs="+", help="3.12, free-threaded, or a path")
+    parser.add_argument("--pytest", default="", help="more options for pytest")
+    arguments = parser.parse_args()
+    debian = Debian(CACHE / "debian")
+    outcomes = []
+    for wanted in arguments.interpreters:
+        try:
+            interpreter = get(wanted, debian)
+        except Unavailable as error:
+            outcomes.append(Outcome(wanted, "-", f"not run: {error}"))
+        else:
+            outcomes.append(run(wanted, interpreter, arguments.pytest.split()))
+    rows = [("interpreter", "version", "tests")]
+    rows += [(outcome.wanted, outcome.version, outcome.text) for outcome in outcomes]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    print()
+    for wanted, version, text in rows:
+        print(f"{wanted:{widths[0]}}  {version:{widths[1]}}  {text}")
+    is_any_run = any(outcome.is_run for outcome in outcomes)
+    return 0 if is_any_run and all(outcome.is_good for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
