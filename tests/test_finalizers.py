@@ -44,7 +44,7 @@ def test_garbage_may_be_collected_anywhere():
         finalized = []
         for _ in range(30):
             buffer, mv = DictionaryChangeBuffer(), DictionaryChangeMultiView()
-            gc.set_threshold(1)
+            gc.set_threshold(1, 0)  # the zero has it done at once without the GIL too
             with mv.create_view() as view, mv.subscribe_changes() as subscription:
                 for i in range(10):
                     mv.update({"a": Cycle(), f"key {i}": Cycle()}, [f"key {i - 1}"])
@@ -57,7 +57,7 @@ def test_garbage_may_be_collected_anywhere():
                     buffer.flush_changed_blocking()
                     repr(DictionaryChange({"a": Cycle()}, ["b"]))
                 mv.freeze()
-            gc.set_threshold(700)
+            gc.set_threshold(700, 10)
             gc.collect()
         assert len(finalized) > 300
         """

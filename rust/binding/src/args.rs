@@ -238,6 +238,11 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
             type_name(removals)
         )));
     }
+    if cfg!(Py_GIL_DISABLED) && removals.is_exact_instance_of::<PySet>() {
+        // As for a dict: another thread may change it at the same time.
+        let copy = removals.call_method0("copy")?;
+        return copy.try_iter()?.map(|key| name(&key?, "removals")).collect();
+    }
     let items = removals.try_iter().map_err(|cause| {
         let name = type_name(removals);
         let error = format!("removals must be an iterable of str, not {name}");

@@ -30,9 +30,14 @@ pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 pub(crate) struct SharedStore {
     pub(crate) store: PyStore,
     /// What the waiting tasks await. A leaf among the locks: references are moved under it.
-    ///
-    /// Only the thread of a hub's event loop touches the futures of that hub.
-    futures: Mutex<HashMap<(HubId, Ticket), Py<PyAny>>>,
+    futures: Mutex<HashMap<(HubId, Ticket), Awaited>>,
+}
+
+/// What there is for a ticket.
+enum Awaited {
+    Future(Py<PyAny>),
+    /// The answer was here before the future, in another thread that ran at the same time.
+    AnsweredAlready,
 }
 
 impl SharedStore {
@@ -45,9 +50,13 @@ impl SharedStore {
         future: Py<PyAny>,
     ) -> Option<Ticket> {
         let ticket = self.store.wait_in(hub, view, wake_for)?;
-        let replaced = self.futures.lock().insert((hub, ticket), future);
-        drop(replaced);
-        Some(ticket)
+        let mut futures = self.futures.lock();
+        let displaced = match futures.remove(&(hub, ticket)) {
+            Some(Awaited::AnsweredAlready) => Err(future),
+            last => Ok((last, futures.insert((hub, ticket), Awaited::Future(future)))),
+        };
+        drop(futures);
+        displaced.is_ok().then_some(ticket)
     }
 
     /// Forgets a task that goes on, for whatever reason.
@@ -55,7 +64,9 @@ impl SharedStore {
     /// After an answer the ticket is forgotten already, and may be another task's by now.
     pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, future: &Py<PyAny>) {
         let forgotten = match self.futures.lock().entry((hub, ticket)) {
-            Entry::Occupied(entry) if entry.get().is(future) => entry.remove(),
+            Entry::Occupied(entry) if matches!(entry.get(), Awaited::Future(it) if it.is(future)) => {
+                entry.remove()
+            }
             _ => return,
         };
         self.store.forget_in(hub, ticket);
@@ -137,7 +148,16 @@ impl SharedStore {
         let hub = HubId(hub);
         let tickets = self.store.answer(hub);
         let mut futures = self.futures.lock();
-        tickets.into_iter().filter_map(|ticket| futures.remove(&(hub, ticket))).collect()
+        let answered = tickets.into_iter().filter_map(|ticket| {
+            let awaited = futures.remove(&(hub, ticket));
+            if let Some(Awaited::Future(future)) = awaited {
+                return Some(future);
+            }
+            // At worst a task that gave up is taken for it, and the next one looks once more.
+            futures.insert((hub, ticket), Awaited::AnsweredAlready);
+            None
+        });
+        answered.collect()
     }
 
     /// The task that awaits this future goes on, for whatever reason.
@@ -147,7 +167,11 @@ impl SharedStore {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(futures) = self.futures.try_lock() {
-            futures.values().try_for_each(|future| visit.call(future))?;
+            for awaited in futures.values() {
+                if let Awaited::Future(future) = awaited {
+                    visit.call(future)?;
+                }
+            }
         }
         self.store.try_each_value(
             |value| value.visit(&visit),

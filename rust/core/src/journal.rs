@@ -283,6 +283,11 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.free_tombstones(freed);
     }
 
+    /// Whether the cursor has not been ended.
+    pub fn has_cursor(&self, cursor: CursorId) -> bool {
+        self.cursors.contains(cursor.0)
+    }
+
     /// How far the cursor has read.
     pub fn position(&self, cursor: CursorId) -> Position {
         self.cursors[cursor.0].seen

@@ -118,8 +118,18 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
     }
 
     /// The finished form of the first change, as long as it is the only one.
-    pub(crate) fn whole(&self) -> Option<&W> {
+    fn whole(&self) -> Option<&W> {
         self.first.as_ref()?.0.whole.as_ref()
+    }
+
+    /// Shows every value and the finished form, for the garbage collector.
+    pub(crate) fn show<E>(
+        &self,
+        show: impl FnMut(&V) -> Result<(), E>,
+        show_whole: impl FnMut(&W) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.whole().map_or(Ok(()), show_whole)?;
+        self.marks().filter_map(|mark| mark.fate.value()).try_for_each(show)
     }
 
     /// Files the marks of the first change by key. Hands out what is of no use any more.

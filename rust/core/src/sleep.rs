@@ -19,6 +19,10 @@ pub fn forked() {
     FORKED.store(true, Ordering::Relaxed);
 }
 
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
 /// A thread's bed for one sleep. It guards nothing: whoever was woken looks again for itself.
 ///
 /// A sleeper is made by the thread that is to sleep and registered under the lock that saw nothing
@@ -35,7 +39,7 @@ enum Bed {
 impl Sleeper {
     /// A bed for the calling thread.
     pub fn new() -> Self {
-        Self(if FORKED.load(Ordering::Relaxed) {
+        Self(if is_forked() {
             Bed::Own { woken: AtomicBool::new(false), thread: thread::current() }
         } else {
             Bed::Shared { woken: Mutex::new(false), signal: Condvar::new() }
@@ -46,7 +50,7 @@ impl Sleeper {
     pub fn wake(&self) {
         match &self.0 {
             // That thread stayed behind in the parent.
-            Bed::Shared { .. } if FORKED.load(Ordering::Relaxed) => {}
+            Bed::Shared { .. } if is_forked() => {}
             Bed::Shared { woken, signal } => {
                 *woken.lock() = true;
                 // The mutex is free by now: the thread does not wake only to wait for it.

@@ -23,8 +23,8 @@ use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Seen};
-use crate::sleep::Sleeper;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, SegQueue};
+use crate::sleep::{self, Sleeper};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, SegQueue, thread};
 
 /// Names a view of one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,22 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if self.has_departed.load(Ordering::Relaxed) {
             self.bury_departed();
         }
-        self.data.lock()
+        self.take()
+    }
+
+    fn take(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
+        if sleep::is_forked() { self.take_without_a_queue() } else { self.data.lock() }
+    }
+
+    /// Like sleeping, queueing for a mutex uses the table that forked children stay away from.
+    #[cold]
+    fn take_without_a_queue(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
+        loop {
+            if let Some(data) = self.data.try_lock() {
+                return data;
+            }
+            thread::yield_now();
+        }
     }
 
     /// Applies a change to the content and so to every view.
@@ -352,19 +367,23 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     }
 
     /// Whether anything became of the content since the cursor read last.
+    ///
+    /// A cursor that another thread has ended meanwhile is not behind.
     pub fn is_behind(&self, cursor: CursorId) -> bool {
-        self.lock().journal.is_behind(cursor)
+        let data = self.lock();
+        data.journal.has_cursor(cursor) && data.journal.is_behind(cursor)
     }
 
     #[cold]
     fn bury_departed(&self) {
         // Else the queue might still look empty, and nobody would come back for what is in it.
         self.has_departed.swap(false, Ordering::Acquire);
-        while let Some(view) = self.departed.pop() {
-            let mut displaced = Displaced::<K, V, W>::default();
-            let closed = self.data.lock().close_view(view, &mut displaced);
-            drop((closed, displaced));
-        }
+        let mut displaced = Displaced::<K, V, W>::default();
+        let mut data = self.take();
+        data.note_departed(&self.departed);
+        let closed = data.close_departed(&mut displaced);
+        drop(data);
+        drop((closed, displaced));
     }
 }
 

@@ -8,29 +8,31 @@ use crate::batch::Key;
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Shows everything the content holds, unless the mutex is taken. Never blocks.
+    ///
+    /// So it does for what views hold whose owners are gone, since those cannot show it any more.
     pub fn try_each_value<E>(
         &self,
         mut show: impl FnMut(&V) -> Result<(), E>,
-        show_whole: impl FnMut(&W) -> Result<(), E>,
+        mut show_whole: impl FnMut(&W) -> Result<(), E>,
         show_ring: impl FnMut(&Arc<dyn Ring>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(data) = self.data.try_lock() else { return Ok(()) };
+        let Some(mut data) = self.data.try_lock() else { return Ok(()) };
+        data.note_departed(&self.departed);
         data.waiters.rings().try_for_each(show_ring)?;
-        data.memo_whole().map_or(Ok(()), show_whole)?;
-        data.journal.values().try_for_each(&mut show)
+        data.memo_whole().map_or(Ok(()), &mut show_whole)?;
+        data.journal.values().try_for_each(&mut show)?;
+        data.departed().try_for_each(|(_, view)| view.pending.show(&mut show, &mut show_whole))
     }
 
     /// Shows everything a view holds for itself alone, unless the mutex is taken. Never blocks.
     pub fn try_each_pending<E>(
         &self,
         view: ViewId,
-        mut show: impl FnMut(&V) -> Result<(), E>,
+        show: impl FnMut(&V) -> Result<(), E>,
         show_whole: impl FnMut(&W) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(data) = self.data.try_lock() else { return Ok(()) };
-        let pending = &data.views[view.0].pending;
-        pending.whole().map_or(Ok(()), show_whole)?;
-        pending.marks().filter_map(|mark| mark.fate.value()).try_for_each(&mut show)
+        data.views[view.0].pending.show(show, show_whole)
     }
 
     /// Forgets the content, as if it had never been, and hands its values out.

@@ -9,6 +9,7 @@ use super::{Filter, Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Fate, Key, Mark, Marks};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
+use crate::sync::SegQueue;
 
 pub(super) struct View<K, V, W, S> {
     /// Where it is in the journal; none when it is not fed from there.
@@ -17,6 +18,8 @@ pub(super) struct View<K, V, W, S> {
     pub(super) filter: Option<Filter<K>>,
     pub(super) pending: Pending<K, V, W, S>,
     pub(super) frozen: bool,
+    /// Its owner is gone.
+    is_departed: bool,
 }
 
 pub(super) struct Data<K, V, W, S> {
@@ -67,7 +70,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         filter: Option<Filter<K>>,
     ) -> ViewId {
         let pending = Pending::default();
-        ViewId(self.views.insert(View { cursor, filter, pending, frozen: false }))
+        ViewId(self.views.insert(View {
+            cursor,
+            filter,
+            pending,
+            frozen: false,
+            is_departed: false,
+        }))
     }
 
     pub(super) fn close_view(
@@ -81,6 +90,28 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             self.journal.close_cursor(cursor, &mut displaced.marks);
         }
         view
+    }
+
+    /// Marks the views whose owners are gone. Allocates nothing: a garbage collector does it too.
+    pub(super) fn note_departed(&mut self, departed: &SegQueue<ViewId>) {
+        while let Some(view) = departed.pop() {
+            self.views[view.0].is_departed = true;
+        }
+    }
+
+    /// The views that were marked.
+    pub(super) fn departed(&self) -> impl Iterator<Item = (ViewId, &View<K, V, W, S>)> {
+        let departed = self.views.iter().filter(|(_, view)| view.is_departed);
+        departed.map(|(slot, view)| (ViewId(slot), view))
+    }
+
+    #[must_use = "drop it after unlocking"]
+    pub(super) fn close_departed(
+        &mut self,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> Vec<View<K, V, W, S>> {
+        let departed: Vec<ViewId> = self.departed().map(|(view, _)| view).collect();
+        departed.into_iter().map(|view| self.close_view(view, displaced)).collect()
     }
 
     pub(super) fn is_frozen(&self, view: ViewId) -> bool {

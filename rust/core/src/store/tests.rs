@@ -187,6 +187,43 @@ fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation()
 }
 
 #[test]
+fn what_a_view_held_that_left_while_the_mutex_was_taken_is_shown_until_it_is_buried() {
+    let store = Subject::default();
+    let view = store.open_view(None);
+    store.update(&mut set("shared", 1)).expect("not frozen");
+    store.update_view(view, &mut set("own", 2)).expect("not frozen");
+    let shown = || {
+        let mut values = Vec::new();
+        let show = |value: &i32| {
+            values.push(*value);
+            Ok::<_, ()>(())
+        };
+        store.try_each_value(show, |()| Ok(()), |_| Ok(())).expect("nothing fails");
+        values
+    };
+    assert_eq!(shown(), [1]);
+    {
+        let _taken = store.data.lock();
+        store.leave(view);
+    }
+    // Twice, as a collector asks.
+    assert_eq!((shown(), shown()), (vec![1, 2], vec![1, 2]));
+    store.update(&mut Batch::new([], [])).expect("not frozen");
+    assert_eq!(shown(), [1]);
+    assert_eq!(store.data.lock().views.len(), 0);
+}
+
+#[test]
+fn a_cursor_that_was_ended_is_behind_nothing() {
+    let store = Subject::default();
+    let cursor = store.open_cursor();
+    store.update(&mut set("a", 1)).expect("not frozen");
+    assert!(store.is_behind(cursor));
+    store.close_cursor(cursor);
+    assert!(!store.is_behind(cursor));
+}
+
+#[test]
 fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
     let store = Subject::default();
     let (view, other) = (store.open_view(None), store.open_view(None));

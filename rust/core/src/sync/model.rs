@@ -128,7 +128,7 @@ pub(crate) mod thread {
 
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Thread, current, park};
+    pub(crate) use loom::thread::{Thread, current, park, yield_now};
 
     /// A model has no clock: a deadline lies in the past, so nobody gets here.
     pub(crate) fn park_timeout(left: Duration) {
