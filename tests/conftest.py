@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sys
-import sysconfig
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,8 +12,9 @@ import pytest
 from hypothesis import settings
 
 import change_buffers
+from helpers import IS_FREE_THREADED
 
-if sysconfig.get_config_var("Py_GIL_DISABLED"):
+if IS_FREE_THREADED:
     # An extension that does not declare itself safe turns the GIL on, which hides every race.
     assert not sys._is_gil_enabled(), "importing change_buffers enabled the GIL"
 
@@ -28,7 +28,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures of several test files that belong together.
-pytest_plugins = ["nanover_trees", "program_runs", "room_runs"]
+pytest_plugins = ["in_parallel", "nanover_trees", "program_runs", "room_runs"]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # Nor may a test have loaded one later on.
+    if IS_FREE_THREADED and sys._is_gil_enabled():
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        raise pytest.UsageError("something enabled the GIL while the tests ran")
 
 
 @pytest.fixture

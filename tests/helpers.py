@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import threading
 import time
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from change_buffers import ObjectFrozenError
+
+IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+"""Whether threads run at the same time here."""
 
 HANG = 20.0
 """Seconds after which something that should happen soon is taken to be stuck."""

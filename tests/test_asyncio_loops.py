@@ -305,6 +305,7 @@ def test_nothing_is_wrong_in_development_mode():
 
         async def main():
             assert asyncio.get_running_loop().get_debug()
+            asyncio.get_running_loop().slow_callback_duration = 30  # the machine may be busy
             tasks = [asyncio.ensure_future(follow()) for _ in range(5)]
             thread = threading.Thread(target=produce)
             thread.start()

@@ -189,7 +189,11 @@ def test_extra_attributes_are_allowed():
         ({"updates": {"a": 1}}, ({"a": 1}, set())),
         ({"removals": ["a", "b", "a"]}, ({}, {"a", "b"})),
         ({"updates": {"a": 1}, "removals": ("a",)}, ({"a": 1}, {"a"})),
-        ({"removals": iter(["a"])}, ({}, {"a"})),
+        pytest.param(
+            {"removals": iter(["a"])},
+            ({}, {"a"}),
+            marks=pytest.mark.thread_unsafe(reason="an iterator can be used once"),
+        ),
     ],
 )
 def test_from_dict_reads_the_wire_form(dictionary, expected):

@@ -196,7 +196,7 @@ def test_views_may_come_and_go_at_any_rate():
             def __del__(self):
                 del self.held
 
-        gc.set_threshold(1, 0)  # the zero has it done at once without the GIL too
+        gc.set_threshold(1)
         mv = DictionaryChangeMultiView()
         mv.update({"a": 1})
         for i in range(10_000):
@@ -205,7 +205,7 @@ def test_views_may_come_and_go_at_any_rate():
             subscription = mv.subscribe_changes()
             next(subscription)
             mv.update({"a": Holder(view, context, subscription)}, ["b"])
-        gc.set_threshold(700, 10)
+        gc.set_threshold(700)
         mv.update({"a": 2})
         gc.collect()
         with mv.create_view() as view:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from helpers import run_child
+from helpers import IS_FREE_THREADED, run_child
 
 RUNS = 10
 """How often to repeat what depends on the moment at which threads are caught."""
@@ -48,8 +48,10 @@ def test_daemon_threads_may_wait_while_the_process_exits():
         )
 
 
-def test_a_finalizer_may_use_everything_while_the_process_exits():
+@pytest.mark.parametrize("waiting", [0, 4])
+def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
     output = run_child(
+        f"        waiting = {waiting}"
         """
         import atexit, sys, threading
         from change_buffers import *
@@ -85,7 +87,7 @@ def test_a_finalizer_may_use_everything_while_the_process_exits():
             multi_view.update({"a": 1})
             context = multi_view.create_view()
             view, buffer = context.__enter__(), DictionaryChangeBuffer()
-            for _ in range(4):
+            for _ in range(waiting):
                 threading.Thread(target=buffer.flush_changed_blocking, daemon=True).start()
             last = Last(multi_view, view, DictionaryChangeBuffer(), multi_view.subscribe_changes())
             last.context = context
@@ -101,7 +103,9 @@ def test_a_finalizer_may_use_everything_while_the_process_exits():
         """,
         timeout=10,
     )
-    assert output == 4 * "used\n"
+    # Without the GIL, Python does not collect what is in cycles when threads are left.
+    ends = [4 * "used\n"] + [2 * "used\n"] * bool(waiting and IS_FREE_THREADED)
+    assert output in ends
 
 
 def test_values_may_live_until_the_process_exits():
