@@ -118,6 +118,14 @@ test-freethreaded: | tools ## Run the Python tests in parallel threads, without 
 test-all: | tools ## Run the Python tests on all interpreters, found or fetched
 	$(PYTHON) tools/interpreters.py 3.10 3.11 3.12 3.13 3.14 $(FREETHREADED_PYTHON)
 
+.PHONY: test-tsan
+test-tsan: ## Look for data races in the Rust core, if there is a nightly toolchain
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "this needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
+	TSAN_OPTIONS=suppressions=$(abspath rust/core/tsan.supp) \
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	cargo +nightly test --quiet --locked --package change-buffers-core --lib \
+		--target $$(rustc --print host-tuple) -- --test-threads=1
+
 .PHONY: lint
 lint: build ## Check style, types and stubs
 	cargo fmt --all --check
