@@ -51,12 +51,17 @@ impl SharedStore {
     ) -> Option<Ticket> {
         let ticket = self.store.wait_in(hub, view, wake_for)?;
         let mut futures = self.futures.lock();
-        let displaced = match futures.remove(&(hub, ticket)) {
-            Some(Awaited::AnsweredAlready) => Err(future),
-            last => Ok((last, futures.insert((hub, ticket), Awaited::Future(future)))),
-        };
+        let last = futures.remove(&(hub, ticket));
+        if matches!(last, Some(Awaited::AnsweredAlready)) {
+            drop(futures);
+            // It may have been for a task that gave up; then this one is registered still.
+            self.store.forget_in(hub, ticket);
+            return None;
+        }
+        futures.insert((hub, ticket), Awaited::Future(future));
         drop(futures);
-        displaced.is_ok().then_some(ticket)
+        drop(last);
+        Some(ticket)
     }
 
     /// Forgets a task that goes on, for whatever reason.
