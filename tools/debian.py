@@ -47,8 +47,9 @@ def call(*command: str, log: Path | None = None, cwd: Path | None = None) -> str
     if log is not None:
         log.write_text(result.stdout)
     if result.returncode != 0:
-        complaints = [line for line in result.stdout.splitlines() if line.startswith("E:")]
-        reason = " ".join(complaints or result.stdout.splitlines()[-1:])
+        lines = result.stdout.splitlines()
+        complaints = [line for line in lines if line.startswith("E: ")]
+        reason = (complaints or lines[-1:] or ["it says nothing"])[0]
         where = f", see {log}" if log is not None else ""
         raise Unavailable(f"{Path(command[0]).name} failed{where}: {reason}")
     return result.stdout
@@ -91,15 +92,14 @@ class Debian:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         archive = self._source(series, work)
-        call("tar", "--extract", "--file", str(archive), cwd=work)
-        (source,) = (path for path in work.iterdir() if path.is_dir())
+        call("tar", "--extract", "--file", str(archive), "--strip-components=1", cwd=work)
         log = self._folder / f"build-{series}t.log"
         print(f"  building Python {series}t, which takes ten minutes; see {log}", flush=True)
         options = ("--disable-gil", f"--prefix={target}")
-        call("./configure", *options, cwd=source, log=log)
-        call("make", f"-j{os.cpu_count() or 1}", cwd=source, log=log)
+        call("./configure", *options, cwd=work, log=log)
+        call("make", f"-j{os.cpu_count() or 1}", cwd=work, log=log)
         shutil.rmtree(target, ignore_errors=True)
-        call("make", "install", cwd=source, log=log)
+        call("make", "install", cwd=work, log=log)
         modules = "import ctypes, ensurepip, sqlite3, ssl, venv, zlib"
         try:
             call(str(target / "bin" / f"python{series}t"), "-c", modules)
@@ -114,13 +114,14 @@ class Debian:
         listed = call(*self._command("apt-cache"), "showsrc", "--only-source", package)
         versions = re.findall(r"^Version: (\S+)$", listed, re.MULTILINE)
         for version in sorted(set(versions), key=_by_number, reverse=True):
+            folder = work / "archives" / version
+            folder.mkdir(parents=True)
             try:
                 wanted = f"{package}={version}"
-                self._apt("source", "--download-only", "--only-source", wanted, cwd=work)
+                self._apt("source", "--download-only", "--only-source", wanted, cwd=folder)
             except Unavailable:
                 continue
-            (archive,) = work.glob("*.orig.tar.*z")
-            return archive
+            return next(folder.glob("*.orig.tar.*z"))
         if versions:
             raise Unavailable(f"the mirror lists {package}'s sources but does not have them")
         raise Unavailable(f"Debian has no source package {package}")
@@ -168,6 +169,9 @@ class Debian:
             'Dir::State::status "/dev/null";\n'
             f'Dir::Cache "{self._folder / "cache"}";\n'
             'Acquire::Languages "none";\n'
+            # What the machine does after its own updates is about its own files.
+            "#clear APT::Update::Post-Invoke;\n"
+            "#clear APT::Update::Post-Invoke-Success;\n"
         )
         self._apt("update")
         self._is_current = True
@@ -176,7 +180,7 @@ class Debian:
         call(*self._command("apt-get"), *arguments, cwd=cwd)
 
     def _command(self, program: str) -> tuple[str, ...]:
-        return ("env", f"APT_CONFIG={self._config}", program)
+        return (program, f"--config-file={self._config}")
 
 
 def _mirror() -> str:
