@@ -55,7 +55,7 @@ def definition(item: pytest.Function, name: str) -> pytest.FixtureDef[Any]:
 
 def is_own(item: pytest.Function, name: str) -> bool:
     fixture = definition(item, name)
-    is_ours = Path(inspect.getfile(fixture.func)).parent == HERE
+    is_ours = HERE in Path(inspect.getfile(fixture.func)).parents
     return is_ours and fixture.scope == "function"
 
 
