@@ -25,6 +25,8 @@ $(BIN)/python: | tools
 
 $(VENV)/dependencies: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --group dev
+	@$(BIN)/python -m pip install --quiet --only-binary :all: --group packers 2>/dev/null \
+		|| echo "some of the packers are not to be had ready-made for this Python: tested without"
 	@touch $@
 
 $(VENV)/built: $(SOURCES) $(VENV)/dependencies

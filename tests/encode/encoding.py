@@ -6,11 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import msgpack
-import orjson
-import ormsgpack
 import pytest
 from hypothesis import strategies as st
 
@@ -30,13 +29,29 @@ class Library(NamedTuple):
 _dumps = partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
 
 MSGPACK = Library(msgpack.packb, msgpack.unpackb, MessagePackCodec(msgpack.packb, msgpack.unpackb))
-ORMSGPACK = Library(
-    ormsgpack.packb, ormsgpack.unpackb, MessagePackCodec(ormsgpack.packb, ormsgpack.unpackb)
-)
-ORJSON = Library(orjson.dumps, orjson.loads, JSONCodec(orjson.dumps, orjson.loads))
 JSON = Library(lambda value: _dumps(value).encode(), json.loads, JSONCodec(_dumps, json.loads))
 
-LIBRARIES = {"msgpack": MSGPACK, "ormsgpack": ORMSGPACK, "orjson": ORJSON, "json": JSON}
+LIBRARIES = {"msgpack": MSGPACK, "json": JSON}
+MISSING = []
+"""Not every library is to be had for every interpreter. The first lines of a run name these."""
+
+try:
+    ormsgpack = import_module("ormsgpack")
+except ImportError:
+    MISSING.append("ormsgpack")
+else:
+    packb, unpackb = ormsgpack.packb, ormsgpack.unpackb
+    LIBRARIES["ormsgpack"] = Library(packb, unpackb, MessagePackCodec(packb, unpackb))
+try:
+    orjson = import_module("orjson")
+except ImportError:
+    MISSING.append("orjson")
+else:
+    dumps, loads = orjson.dumps, orjson.loads
+    LIBRARIES["orjson"] = Library(dumps, loads, JSONCodec(dumps, loads))
+
+ORMSGPACK = LIBRARIES.get("ormsgpack", MSGPACK)
+ORJSON = LIBRARIES.get("orjson", JSON)
 
 every_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES.keys())
 

@@ -6,10 +6,9 @@ import gc
 import json
 import sys
 import weakref
+from types import SimpleNamespace
 
 import msgpack
-import orjson
-import ormsgpack
 import pytest
 
 from change_buffers import DictionaryChange
@@ -69,30 +68,33 @@ def library_for_decoding(codec):
     return str(raised.value)
 
 
-def test_message_pack_is_packed_by_ormsgpack_or_else_by_msgpack(monkeypatch, without):
-    for library in (ormsgpack, msgpack):
-        for function in ("packb", "unpackb"):
-            monkeypatch.setattr(library, function, using(library.__name__))
+@pytest.fixture
+def marked_libraries(monkeypatch):
+    """In the place of each library, one that raises its name."""
+    for library in ("ormsgpack", "msgpack", "orjson"):
+        names = ("packb", "unpackb", "dumps", "loads")
+        module = SimpleNamespace(**dict.fromkeys(names, using(library)))
+        monkeypatch.setitem(sys.modules, library, module)
+    for function in ("dumps", "loads"):
+        monkeypatch.setattr(json, function, using("json"))
+
+
+@pytest.mark.usefixtures("marked_libraries")
+def test_message_pack_is_packed_by_ormsgpack_or_else_by_msgpack(without):
     assert library_for_encoding(MessagePackCodec()) == "ormsgpack"
     without("ormsgpack")
     assert library_for_encoding(MessagePackCodec()) == "msgpack"
 
 
-def test_message_pack_is_unpacked_by_msgpack_which_is_stricter_or_else_by_ormsgpack(
-    monkeypatch, without
-):
-    for library in (ormsgpack, msgpack):
-        for function in ("packb", "unpackb"):
-            monkeypatch.setattr(library, function, using(library.__name__))
+@pytest.mark.usefixtures("marked_libraries")
+def test_message_pack_is_unpacked_by_msgpack_which_is_stricter_or_else_by_ormsgpack(without):
     assert library_for_decoding(MessagePackCodec()) == "msgpack"
     without("msgpack")
     assert library_for_decoding(MessagePackCodec()) == "ormsgpack"
 
 
-def test_json_is_that_of_orjson_or_else_of_json(monkeypatch, without):
-    for library in (orjson, json):
-        for function in ("dumps", "loads"):
-            monkeypatch.setattr(library, function, using(library.__name__))
+@pytest.mark.usefixtures("marked_libraries")
+def test_json_is_that_of_orjson_or_else_of_json(without):
     codec = JSONCodec()
     assert library_for_encoding(codec) == library_for_decoding(codec) == "orjson"
     without("orjson")
