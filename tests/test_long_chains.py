@@ -31,6 +31,12 @@ LINK = {
                 multi_view.update({"held": held})
                 return view.flush_changed_nowait()
     """,
+    "assigned changes": """
+        def link(held):
+            change = DictionaryChange()
+            change.updates = held
+            return change
+    """,
     "views": """
         def link(held):
             context = DictionaryChangeMultiView().create_view()
@@ -41,7 +47,7 @@ LINK = {
 }
 
 CHAIN = """
-from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
+from change_buffers import DictionaryChange, DictionaryChangeBuffer, DictionaryChangeMultiView
 
 class Last:
     def __del__(self):

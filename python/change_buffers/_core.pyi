@@ -33,7 +33,7 @@ class Codec:
 
     Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one
     codec, for any number of multi-views. Each codec keeps its own bytes with the values it has
-    encoded, for as long as both are in use: make one and share it.
+    encoded, until these are replaced: make one and share it.
     """
 
     def __new__(
@@ -97,12 +97,13 @@ class DictionaryChange:
     def encode(self, codec: Codec, envelope: str | None = None) -> bytes:
         """Encode the change as one message: `{"updates": {...}, "removals": [...]}`.
 
-        If it was flushed from a view of a multi-view, each of its values is encoded once by a
-        codec, however many views send it: until its key is changed again, and for as long as
-        there is such a change. That holds for what is published after the import of
+        If it was flushed from a view of a multi-view, each shared value is encoded once by a codec,
+        however many views send it: until its key is changed again, and for as long as there is
+        such a change. That holds for what is published after the import of
         `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
         it is now, for this change alone. Of values that were changed in place after they had been
-        published, the bytes may be the old ones.
+        published, the bytes may be the old ones. The change keeps what it was flushed with for as
+        long as it lives.
 
         No lock is held while the codec's function runs. If it raises, nothing has changed. Two
         threads that meet at one value may both encode it, rather than wait for each other.
@@ -120,6 +121,7 @@ class DictionaryChange:
                 has been replaced by what makes no change.
             ValueError: A value cannot be encoded: the message names its key, the cause is the
                 error of the codec's function. Or a key or the envelope has a lone surrogate.
+            AttributeError: A part of the change has been deleted.
         """
 
     def __iter__(self) -> Iterator[Any]: ...

@@ -4,7 +4,7 @@ A codec is a format and a function for values. Keys and what stands around them 
 core. Codecs are cheap, immutable and safe to use from any number of threads. What a value is on the
 wire is remembered for each codec by itself, so make one and share it.
 
-Import this before the first flush: from then on views remember what they hand out.
+Import this before you publish: what is published from then on is encoded once.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from change_buffers import DictionaryChange
 from change_buffers.codecs import Codec, JSONCodec, MessagePackCodec
-from encoding import MSGPACK, assert_encodes, decoded
+from encoding import MISSING, MSGPACK, assert_encodes, decoded
 from helpers import run_child
 
 CODECS = [MessagePackCodec, JSONCodec]
@@ -105,7 +105,8 @@ def test_json_is_that_of_orjson_or_else_of_json(without):
 @pytest.mark.parametrize("missing", ["ormsgpack", "msgpack", "orjson"])
 def test_messages_come_back_whichever_library_is_missing(without, missing):
     without(missing)
-    for kind in CODECS:
+    packers = {"ormsgpack", "msgpack"} - {missing, *MISSING}
+    for kind in CODECS if packers else [JSONCodec]:
         assert decoded(DictionaryChange(EXAMPLE, ["c"]), kind()) == (EXAMPLE, {"c"})
 
 
@@ -149,7 +150,8 @@ def test_a_library_is_imported_when_a_codec_is_made_and_not_before():
         JSONCodec()
         assert libraries & set(sys.modules) <= {"orjson"}
         MessagePackCodec()
-        assert libraries & set(sys.modules) <= {"orjson", "ormsgpack"}
+        assert libraries & set(sys.modules) <= {"orjson", "ormsgpack", "msgpack"}
+        assert not {"ormsgpack", "msgpack"} <= set(sys.modules)
         """
     )
 

@@ -17,6 +17,7 @@ use crate::name::Name;
 use crate::release::release;
 use crate::shared::{PyStore, SharedStore, StoreRef};
 use crate::subscription::Subscription;
+use crate::value::Value;
 use crate::{ObjectFrozenError, waiting};
 
 /// Gathers changes until they are flushed; of each key only the last change is kept.
@@ -57,7 +58,7 @@ impl DictionaryChangeBuffer {
 
 impl Drop for DictionaryChangeBuffer {
     fn drop(&mut self) {
-        release(self.store.leave(self.view).into_iter());
+        release(self.store.leave(self.view).into_iter().map(Value::into_object));
     }
 }
 

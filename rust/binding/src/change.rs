@@ -11,6 +11,7 @@ use crate::args;
 use crate::codec;
 use crate::dicts::Dicts;
 use crate::encode;
+use crate::release::release;
 use crate::source::Source;
 
 /// A set of key updates and key removals.
@@ -49,18 +50,33 @@ impl Parts {
         Self { updates: Some(updates.into()), removals: Some(removals.into()), source: None }
     }
 
+    fn from_dicts(py: Python<'_>, Dicts { updates, removals }: Dicts) -> PyResult<Self> {
+        let removals = removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
+        Ok(Self::of(updates, removals))
+    }
+
+    /// Lets go of them, outside the lock.
+    fn release(self) {
+        let Self { updates, removals, source } = self;
+        release([updates, removals, source.map(Py::into_any)].into_iter().flatten());
+    }
+
     /// The source, as long as it is all there is.
     fn unopened(&self) -> Option<&Py<Source>> {
         self.source.as_ref().filter(|_| self.updates.is_none() && self.removals.is_none())
     }
 }
 
+impl Drop for DictionaryChange {
+    fn drop(&mut self) {
+        std::mem::take(self.parts.get_mut()).release();
+    }
+}
+
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
     pub(crate) fn owning(py: Python<'_>, dicts: Dicts) -> PyResult<Self> {
-        let Dicts { updates, removals } = dicts;
-        let removals = removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
-        Ok(Self { parts: Mutex::new(Parts::of(updates, removals)) })
+        Parts::from_dicts(py, dicts).map(|parts| Self { parts: Mutex::new(parts) })
     }
 
     /// A change whose parts are made when somebody asks for them.
@@ -72,7 +88,7 @@ impl DictionaryChange {
     fn open(&self, py: Python<'_>) -> PyResult<()> {
         let unopened = self.parts.lock().unopened().cloned();
         let Some(source) = unopened else { return Ok(()) };
-        let made = Self::owning(py, source.get().dicts(py)?)?.parts.into_inner();
+        let made = Parts::from_dicts(py, source.get().dicts(py)?)?;
         let mut made = Parts { source: Some(source), ..made };
         let mut parts = self.parts.lock();
         // Another thread may have been quicker.
@@ -105,13 +121,14 @@ impl DictionaryChange {
         value: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         self.open(py)?;
-        let replaced = {
+        let (replaced, source) = {
             let mut parts = self.parts.lock();
             // A change without its parts must not look as if nobody had asked for them.
             let source = if value.is_none() { parts.source.take() } else { None };
             (std::mem::replace(which(&mut parts), value), source)
         };
-        drop(replaced);
+        release(replaced.into_iter());
+        drop(source);
         Ok(())
     }
 
@@ -123,7 +140,7 @@ impl DictionaryChange {
     fn replace(&self, parts: Parts) {
         let replaced = std::mem::replace(&mut *self.parts.lock(), parts);
         // With the lock released: a destructor may look at this change.
-        drop(replaced);
+        replaced.release();
     }
 }
 
@@ -247,12 +264,13 @@ impl DictionaryChange {
 
     /// Encode the change as one message: `{"updates": {...}, "removals": [...]}`.
     ///
-    /// If it was flushed from a view of a multi-view, each of its values is encoded once by a
-    /// codec, however many views send it: until its key is changed again, and for as long as
-    /// there is such a change. That holds for what is published after the import of
+    /// If it was flushed from a view of a multi-view, each shared value is encoded once by a codec,
+    /// however many views send it: until its key is changed again, and for as long as there is
+    /// such a change. That holds for what is published after the import of
     /// `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
     /// it is now, for this change alone. Of values that were changed in place after they had been
-    /// published, the bytes may be the old ones.
+    /// published, the bytes may be the old ones. The change keeps what it was flushed with for as
+    /// long as it lives.
     ///
     /// No lock is held while the codec's function runs. If it raises, nothing has changed. Two
     /// threads that meet at one value may both encode it, rather than wait for each other.
@@ -270,6 +288,7 @@ impl DictionaryChange {
     ///         has been replaced by what makes no change.
     ///     ValueError: A value cannot be encoded: the message names its key, the cause is the
     ///         error of the codec's function. Or a key or the envelope has a lone surrogate.
+    ///     AttributeError: A part of the change has been deleted.
     #[pyo3(signature = (codec, envelope = None))]
     fn encode<'py>(
         &self,
@@ -277,12 +296,14 @@ impl DictionaryChange {
         envelope: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
-        let parts = self.parts.lock().clone();
-        if let Some(source) = parts.unopened() {
-            return source.get().encode(codec, envelope);
-        }
-        let source = parts.source.as_ref().map(Py::get);
-        let (updates, removals) = self.parts(codec.py())?;
+        // As it is at one moment, whatever other threads do to it meanwhile.
+        let Parts { updates, removals, source } = self.parts.lock().clone();
+        let source = source.as_ref().map(Py::get);
+        let (updates, removals) = match (updates, removals, source) {
+            (None, None, Some(source)) => return source.encode(codec, envelope),
+            (Some(updates), Some(removals), _) => (updates, removals),
+            _ => self.parts(codec.py())?,
+        };
         let (updates, removals) = (updates.bind(codec.py()), removals.bind(codec.py()));
         match source {
             Some(source) if source.is_still(updates, removals)? => source.encode(codec, envelope),

@@ -16,7 +16,7 @@ use crate::name::Name;
 ///
 /// Made through its subclasses in `change_buffers.codecs`. Any number of threads may use one
 /// codec, for any number of multi-views. Each codec keeps its own bytes with the values it has
-/// encoded, for as long as both are in use: make one and share it.
+/// encoded, until these are replaced: make one and share it.
 #[pyclass(frozen, subclass, weakref, module = "change_buffers._core")]
 pub(crate) struct Codec {
     /// None only when a collection meets a new instance whose memory is all zero.

@@ -19,7 +19,8 @@ pub(crate) struct Fragments {
 
 /// What one codec found.
 pub(crate) struct Fragment {
-    /// It does not keep the codec alive. What is left of one goes when the next codec comes by.
+    /// It does not keep the codec alive. What is left of one goes with the version; unless it was
+    /// the first, already when another codec comes by.
     codec: Weak<Identity>,
     /// Somebody is at work on it.
     is_claimed: AtomicBool,

@@ -81,7 +81,7 @@ impl SharedStore {
 
 impl Drop for SharedStore {
     fn drop(&mut self) {
-        release(self.store.clear().into_iter());
+        release(self.store.clear().into_iter().map(Value::into_object));
     }
 }
 
@@ -189,7 +189,7 @@ impl SharedStore {
     }
 
     fn __clear__(&self) {
-        release(self.store.clear().into_iter());
+        release(self.store.clear().into_iter().map(Value::into_object));
     }
 }
 

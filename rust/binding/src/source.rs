@@ -1,20 +1,20 @@
 //! What a flush gave, as long as nobody has asked for dictionaries.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 use change_buffers_core::batch::{Mark, Marks};
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBytes, PyDict, PySet};
 
+use crate::args;
 use crate::codec::Codec;
 use crate::dicts::Dicts;
 use crate::encode::{self, Item};
 use crate::fragments::Identity;
-use crate::name::Name;
+use crate::name::{Name, NameHasher};
 use crate::release::release;
 use crate::value::Value;
 
@@ -116,31 +116,28 @@ impl Source {
         updates: &Bound<'_, PyAny>,
         removals: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
-        let (Ok(updates), Ok(removals)) =
+        let (Ok(updates), Ok(set)) =
             (updates.cast_exact::<PyDict>(), removals.cast_exact::<PySet>())
         else {
             return Ok(false);
         };
+        let py = updates.py();
+        // Another thread may change it at the same time.
+        let copy = if cfg!(Py_GIL_DISABLED) { Some(updates.copy()?) } else { None };
         let mut expected = self.values();
-        let is_same = with_critical_section(updates, || {
-            updates.iter().all(|(key, object)| {
-                let expected = expected.next();
-                expected.is_some_and(|(name, value)| {
-                    name.is(&key) && value.object(object.py()).is(&object)
-                })
-            })
+        let is_same = copy.as_ref().unwrap_or(updates).iter().all(|(key, object)| {
+            let expected = expected.next();
+            expected.is_some_and(|(name, value)| name.is(&key) && value.object(py).is(&object))
         });
         if !is_same || expected.next().is_some() {
             return Ok(false);
         }
-        let mut left = removals.len();
-        for name in self.removed() {
-            if !removals.contains(name.text(updates.py()))? {
-                return Ok(false);
-            }
-            left = left.saturating_sub(1);
+        if set.is_empty() {
+            return Ok(self.removed().next().is_none());
         }
-        Ok(left == 0)
+        let expected: HashSet<&Name, NameHasher> = self.removed().collect();
+        let names = args::names(removals)?;
+        Ok(names.len() == expected.len() && names.iter().all(|name| expected.contains(name)))
     }
 
     /// The keys that were removed.
@@ -171,7 +168,8 @@ impl Source {
 impl Drop for Source {
     fn drop(&mut self) {
         let marks = std::mem::take(&mut self.marks);
-        release(marks.into_iter().filter_map(|mark| mark.fate.into_value()));
+        let values = marks.into_iter().filter_map(|mark| mark.fate.into_value());
+        release(values.map(Value::into_object));
     }
 }
 

@@ -65,6 +65,10 @@ impl Value {
         Some(version.get())
     }
 
+    pub(crate) fn into_object(self) -> Py<PyAny> {
+        self.0
+    }
+
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.0)
     }

@@ -398,7 +398,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         for (slot, entry) in entries {
             self.index.insert_new(&entry.mark.key, slot, |slot| &entries[slot].mark.key);
         }
-        self.found.shrink_to(KEPT_CAPACITY);
+        self.found = Vec::new();
     }
 
     fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {

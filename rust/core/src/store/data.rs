@@ -89,6 +89,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if let Some(cursor) = view.cursor {
             self.journal.close_cursor(cursor, &mut displaced.marks);
         }
+        if self.views.is_empty() {
+            displaced.whole = self.renew_memo(None, &mut None);
+        }
         view
     }
 
