@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -82,6 +84,10 @@ async def main(host: str, port: int) -> None:
     """Serve until interrupted."""
     server = await serve(attend, host, port, process_request=page, close_timeout=1)
     print("open at http://{}:{}/".format(*server.sockets[0].getsockname()), flush=True)
+    if sys.version_info < (3, 11) and (task := asyncio.current_task()) is not None:
+        # From there on `asyncio.run()` does so. Here Ctrl-C would end just any of the tasks.
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
     server.close()

@@ -112,7 +112,7 @@ class Debian:
         """Download the newest source that the mirror has; it may list some that it has not."""
         package = f"python{series}"
         listed = call(*self._command("apt-cache"), "showsrc", "--only-source", package)
-        versions = re.findall(r"^Version: (\S+)$", listed, re.MULTILINE)
+        versions: list[str] = re.findall(r"^Version: (\S+)$", listed, re.MULTILINE)
         for version in sorted(set(versions), key=_by_number, reverse=True):
             folder = work / "archives" / version
             folder.mkdir(parents=True)
