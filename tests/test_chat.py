@@ -196,7 +196,7 @@ def test_who_does_not_read_holds_up_nobody_and_misses_nothing(join: Join) -> Non
         ("hello", "Expecting value: line 1 column 1 (char 0)"),
         ("", "Expecting value: line 1 column 1 (char 0)"),
         (b"\xff\xff", "codec can't decode byte"),
-        ("[" * 200_000, "maximum recursion depth exceeded"),
+        ("[" * 200_000, "while decoding a JSON array"),
         ("3", "a message is an object with updates, removals or both, and nothing else"),
         ('[{"updates": {"a": 1}}]', "a message is an object"),
         ('{"updates": {"a": 1}, "removal": ["b"]}', "a message is an object"),

@@ -22,6 +22,8 @@ except ImportError:
 def test_a_sub_interpreter_is_refused(before: str) -> None:
     output = run_child(
         f"import {MODULE} as interpreters\n{before}\n"
-        f"interpreters.run_string(interpreters.create(), {SCRIPT!r})\n"
+        f"other = interpreters.create()\n"
+        f"interpreters.run_string(other, {SCRIPT!r})\n"
+        f"interpreters.destroy(other)\n"
     )
     assert output == "refused\n"
