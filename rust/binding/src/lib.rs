@@ -14,6 +14,7 @@
 //! * `waiting`: sleeping without the GIL, and signals
 //! * `home`: the event loop that tasks run in
 //! * `stats`: counts for operations
+//! * `classes`: what every class must be
 
 #![allow(clippy::doc_markdown, reason = "docstrings are written for Python's readers")]
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
@@ -24,6 +25,7 @@ mod args;
 mod buffer;
 mod bytes;
 mod change;
+mod classes;
 mod codec;
 mod content;
 mod dicts;

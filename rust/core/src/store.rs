@@ -103,7 +103,10 @@ pub type Filter<K> = Arc<dyn Fn(&K) -> bool + Send + Sync>;
 pub struct Store<K, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
     /// Views whose owner is gone but found the mutex taken.
-    departed: SegQueue<ViewId>,
+    ///
+    /// Boxed, as it is aligned to a line of the processor's cache: a store may be part of an object
+    /// whose allocator knows no such alignment, which is what Python's is like.
+    departed: Box<SegQueue<ViewId>>,
     /// Whether there may be any.
     has_departed: AtomicBool,
     /// A copy of what the data say, to be read in passing.
@@ -114,7 +117,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
     fn default() -> Self {
         Self {
             data: Mutex::default(),
-            departed: SegQueue::new(),
+            departed: Box::new(SegQueue::new()),
             has_departed: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
         }
@@ -388,4 +391,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 }
 
 #[cfg(all(test, not(loom)))]
+mod lock_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod waking_tests;

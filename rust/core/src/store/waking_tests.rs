@@ -1,0 +1,52 @@
+//! A change wakes those whom it concerns and nobody else, however many wait.
+
+use std::collections::hash_map::RandomState;
+use std::time::Instant;
+
+use super::*;
+
+type Subject = Store<u32, i32, (), RandomState>;
+
+/// How many of these have been woken.
+fn woken(sleepers: &[Arc<Sleeper>]) -> usize {
+    sleepers.iter().filter(|sleeper| sleeper.sleep(Some(Instant::now()))).count()
+}
+
+#[test]
+fn the_threads_woken_are_those_whom_the_change_concerns() {
+    for count in [1, 10, 1000] {
+        let store = Subject::default();
+        let open = |key| {
+            let filter: Filter<u32> = Arc::new(move |other| *other == key);
+            store.open_view(Some(filter))
+        };
+        let views: Vec<_> = (0..count).map(open).collect();
+        let wait = |view: &ViewId| store.wait(*view, WakeFor::Change).expect("nothing is pending");
+        let sleepers: Vec<_> = views.iter().map(wait).collect();
+        store.update(&mut Batch::new([(count, 1)], [count + 1])).expect("not frozen");
+        assert_eq!((woken(&sleepers), store.stats().waiting_threads), (0, sleepers.len()));
+        store.update(&mut Batch::new([(0, 1)], [])).expect("not frozen");
+        assert_eq!((woken(&sleepers), store.stats().waiting_threads), (1, sleepers.len() - 1));
+        store
+            .update_view(views[views.len() - 1], &mut Batch::new([(0, 1)], []))
+            .expect("not frozen");
+        assert_eq!(woken(&sleepers), 1, "it is not about that key");
+        store.freeze();
+        assert_eq!((woken(&sleepers), store.stats().waiting_threads), (sleepers.len(), 0));
+    }
+}
+
+#[test]
+fn an_update_of_one_view_wakes_its_own_threads_however_many_wait_elsewhere() {
+    for count in [1, 10, 1000] {
+        let store = Subject::default();
+        let views: Vec<_> = (0..=count).map(|_| store.open_view(None)).collect();
+        let wait = |view: &ViewId| store.wait(*view, WakeFor::Change).expect("nothing is pending");
+        let sleepers: Vec<_> = views.iter().chain([&views[0]]).map(wait).collect();
+        store.update_view(views[0], &mut Batch::new([(0, 1)], [])).expect("not frozen");
+        assert_eq!(woken(&sleepers), 2);
+        assert_eq!(store.stats().waiting_threads, count);
+        store.update(&mut Batch::new([(0, 1)], [])).expect("not frozen");
+        assert_eq!(woken(&sleepers), sleepers.len());
+    }
+}
