@@ -58,8 +58,8 @@ class Guarded:
 
 
 def flush(buffer):
-    if buffer._pending_changes or buffer._pending_removals:
-        buffer.flush_changed_blocking()
+    with suppress(TimeoutError, ObjectFrozenError):
+        buffer.flush_changed_blocking(0)
 
 
 def view_of(multi_view):
@@ -153,11 +153,10 @@ def let_be_refused(target, values):
 
 
 def settle_then(act):
-    """Have the view hold the value for itself when the content lets go of it."""
+    """Have the view hold a value of its own, and find out that the content has a newer one."""
 
     def mutate(w, values):
-        put(w.mv, values)
-        _ = w.view._pending_changes
+        put(w.view, values)
         w.mv.update({"guarded": None})
         act(w)
         flush(w.view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,12 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 HANG = 20.0
 """Seconds after which something that should happen soon is taken to be stuck."""
+
+LONGER = int(os.environ.get("TEST_LONGER", "1"))
+"""How many times as long to go on with what is more convincing the longer it takes.
+
+`make test-long` sets it.
+"""
 
 SETTLE = 0.05
 """Seconds in which a thread that is about to wait will normally have begun to.

@@ -1,7 +1,7 @@
 """Finalizers may use the very object whose operation has released the value.
 
 They run when a value is replaced, removed or dropped, and wherever garbage is collected. A hang
-would hold the GIL, hence the child processes.
+would hold the GIL, hence the child processes. (H1, H2 and H4 in docs/reliability.md)
 """
 
 from __future__ import annotations
@@ -66,6 +66,51 @@ def test_garbage_may_be_collected_anywhere():
         assert len(finalized) > 300
         """
     )
+
+
+def test_garbage_may_be_collected_in_every_operation():
+    # Until Python 3.11 an allocation may collect, so with a threshold of 1 nearly every one does.
+    output = run_child(
+        """
+        import gc
+        import operations
+        from operations.repeat import run
+        from change_buffers import *
+
+        class Cycle:
+            def __init__(self):
+                self.me = self
+
+            def __del__(self):
+                global finalized
+                finalized += 1
+                if going:
+                    Cycle()  # for the next collection
+                multi_view.update({"a": finalized}, ["b"])
+                view.flush_changed_nowait()
+                multi_view.copy_content()
+                buffer.update({"a": finalized})
+
+        finalized, going = 0, True
+        multi_view, buffer = DictionaryChangeMultiView(), DictionaryChangeBuffer()
+        view = multi_view.create_view().__enter__()
+        gc.collect()
+        gc.freeze()  # what is there already need not be looked at again and again
+        for name in operations.OPERATIONS:
+            before = finalized
+            Cycle()
+            gc.set_threshold(1)
+            run(name, 10)
+            gc.set_threshold(700)
+            gc.collect()
+            assert finalized > before, name
+        assert finalized > 1000
+        going = False
+        print(len(operations.OPERATIONS))
+        """,
+        timeout=60,
+    )
+    assert int(output) >= 30
 
 
 def test_finalizers_do_not_disturb_the_order_of_the_content():
