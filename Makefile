@@ -86,9 +86,33 @@ test-python: build ## Run the Python tests
 SOAK_SECONDS ?= 900
 SOAK_OPERATIONS ?= 10000000
 
+# What is more convincing the longer it takes goes on so many times as long as in `make test`.
+TEST_LONGER ?= 10
+LONG_TESTS := live_values thread_switches stopping_the_world caller_arguments fork_exit
+
 .PHONY: test-long
 test-long: build ## Run everything at once for 15 minutes (SOAK_SECONDS=900)
+	TEST_LONGER=$(TEST_LONGER) $(BIN)/python -m pytest --timeout=1200 $(LONG_TESTS:%=tests/test_%.py)
 	cd tests && $(abspath $(BIN))/python -m soak --seconds $(SOAK_SECONDS) --operations $(SOAK_OPERATIONS)
+
+# PyO3 aborts this one when a reference is dropped by a thread that does not hold the GIL, instead of
+# leaking it as .cargo/config.toml has it, and Rust checks what it otherwise takes for granted.
+ABORTING_VENV := $(VENV)/aborting
+ABORTING_BIN := $(ABORTING_VENV)/$(notdir $(BIN))
+ABORTING := RUSTFLAGS="--cfg pyo3_disable_reference_pool" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+
+$(ABORTING_VENV)/built: $(SOURCES) $(VENV)/dependencies
+	$(PYTHON) -m venv $(ABORTING_VENV)
+	$(ABORTING_BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(ABORTING_BIN)/python -m pip install --quiet --group test
+	rm -rf $(ABORTING_VENV)/wheels
+	$(ABORTING) CARGO_TARGET_DIR=$(abspath $(ABORTING_VENV)/target) $(BIN)/maturin build --release --locked --quiet --interpreter $(ABORTING_BIN)/python --out $(ABORTING_VENV)/wheels
+	$(ABORTING_BIN)/python -m pip install --quiet --force-reinstall --no-deps $(ABORTING_VENV)/wheels/*.whl
+	@touch $@
+
+.PHONY: test-aborting
+test-aborting: $(ABORTING_VENV)/built ## Run the Python tests on a build that aborts at a misstep
+	$(ABORTING_BIN)/python -m pytest
 
 # Debian's python3-dbg is one; so is what `./configure --with-pydebug` gives.
 DEBUG_PYTHON ?= python3-dbg

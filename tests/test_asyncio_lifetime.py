@@ -185,6 +185,22 @@ def test_a_subscription_may_be_a_value_of_what_it_follows():
     run(main())
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_awaits_a_change_may_be_a_value_of_what_it_follows(begun):
+    async def main():
+        multi_view = DictionaryChangeMultiView()
+        awaitable = multi_view.subscribe_changes(prefixes="none").__anext__()
+        if begun:
+            next(awaitable.__await__())
+        multi_view.update({"self": awaitable})
+        references = [weakref.ref(multi_view), weakref.ref(awaitable)]
+        del multi_view, awaitable
+        for reference in references:
+            assert_collected(reference)
+
+    run(main())
+
+
 def test_a_wait_that_is_never_begun_holds_nothing():
     async def main():
         buffer = DictionaryChangeBuffer()

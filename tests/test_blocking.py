@@ -12,7 +12,7 @@ from change_buffers import (
     DictionaryChangeMultiView,
     ObjectFrozenError,
 )
-from helpers import SETTLE, Worker, run_child
+from helpers import SETTLE, Worker
 
 
 def flush_until_drained(buffer):
@@ -137,7 +137,8 @@ def test_no_wake_up_is_lost():
 
 
 def test_the_last_update_always_arrives(buffer):
-    count = 50_000
+    """One thread updates a million times, another waits. (H24 in docs/reliability.md)"""
+    count = 1_000_000
 
     def consume():
         last = -1
@@ -262,60 +263,3 @@ def test_views_that_are_frozen_at_any_moment_keep_a_consistent_state(multi_view)
         assert updates.get("a", -1) == updates.get("b", -1) >= last
         last = updates.get("a", -1)
     producer.result()
-
-
-# Schedules that are as unfriendly as they get
-
-UNFRIENDLY = """
-    import sys, threading
-    from change_buffers import DictionaryChangeMultiView, ObjectFrozenError
-
-    sys.setswitchinterval(1e-6)
-    multi_view = DictionaryChangeMultiView()
-    errors = []
-
-    def run(function):
-        def body():
-            try:
-                function()
-            except BaseException as error:
-                errors.append(error)
-                raise
-        thread = threading.Thread(target=body)
-        thread.start()
-        return thread
-
-    def produce():
-        for i in range(1500):
-            multi_view.update({f"key {i % 20}": [i]}, [f"key {i % 7}"])
-
-    def look():
-        for i in range(500):
-            multi_view.copy_content()
-            with multi_view.create_view() as view:
-                view.update({"private": [i]}, ["key 1"])
-                view._pending_changes, view._pending_removals
-                view.flush_changed_blocking()
-                view.freeze()
-
-    def follow():
-        replica = {}
-        for updates, removals in multi_view.subscribe_changes():
-            replica.update(updates)
-            for key in removals:
-                replica.pop(key, None)
-        assert replica == multi_view.copy_content()
-
-    followers = [run(follow) for _ in range(2)]
-    for thread in [run(produce), run(produce), run(look), run(look)]:
-        thread.join()
-    multi_view.freeze()
-    for thread in followers:
-        thread.join()
-    assert not errors
-"""
-
-
-@pytest.mark.parametrize("options", [(), ("-X", "tracemalloc"), ("-X", "dev")], ids=" ".join)
-def test_frequent_thread_switches_do_no_harm(options):
-    run_child(UNFRIENDLY, *options)

@@ -72,7 +72,7 @@ def test_garbage_may_be_collected_in_every_operation():
     # Until Python 3.11 an allocation may collect, so with a threshold of 1 nearly every one does.
     output = run_child(
         """
-        import gc
+        import gc, weakref
         import operations
         from operations.repeat import run
         from change_buffers import *
@@ -86,14 +86,26 @@ def test_garbage_may_be_collected_in_every_operation():
                 finalized += 1
                 if going:
                     Cycle()  # for the next collection
-                multi_view.update({"a": finalized}, ["b"])
-                view.flush_changed_nowait()
-                multi_view.copy_content()
-                buffer.update({"a": finalized})
+                for thing in list(alive):
+                    if isinstance(thing, DictionaryChangeMultiView):
+                        thing.stats(), thing.copy_content()
+                        with thing.create_view() as view:
+                            view._pending_changes
+                    else:
+                        thing._pending_changes, thing._pending_removals
 
-        finalized, going = 0, True
-        multi_view, buffer = DictionaryChangeMultiView(), DictionaryChangeBuffer()
-        view = multi_view.create_view().__enter__()
+        def registering(kind):
+            class Registering(kind):
+                def __init__(self):
+                    super().__init__()
+                    alive.add(self)
+            return Registering
+
+        # The finalizers are to find the very objects that are being used.
+        for module in (operations.data, operations.views):
+            for kind in (DictionaryChangeBuffer, DictionaryChangeMultiView):
+                setattr(module, kind.__name__, registering(kind))
+        finalized, going, alive = 0, True, weakref.WeakSet()
         gc.collect()
         gc.freeze()  # what is there already need not be looked at again and again
         for name in operations.OPERATIONS:

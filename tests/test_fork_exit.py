@@ -6,13 +6,14 @@ import os
 
 import pytest
 
-from helpers import IS_FREE_THREADED, run_child
+from helpers import IS_FREE_THREADED, LONGER, run_child
 
-RUNS = 10
+RUNS = 10 * LONGER
 """How often to repeat what depends on the moment at which threads are caught."""
 
 
 def test_daemon_threads_may_wait_while_the_process_exits():
+    """Sixteen of them, some waking up all the time. (H14 in docs/reliability.md)"""
     for _ in range(RUNS):
         run_child(
             """
@@ -27,6 +28,13 @@ def test_daemon_threads_may_wait_while_the_process_exits():
                 for _ in multi_view.subscribe_changes(interval):
                     pass
 
+            def try_to_flush():
+                while True:
+                    try:
+                        idle.flush_changed_blocking(0.001)
+                    except TimeoutError:
+                        pass
+
             def produce():
                 i = 0
                 while True:
@@ -38,7 +46,7 @@ def test_daemon_threads_may_wait_while_the_process_exits():
             contexts = [multi_view.create_view() for _ in range(4)]
             jobs = [(flush, context.__enter__()) for context in contexts]
             jobs += [(follow, interval) for interval in (0, 0.001, 0.001, 0.001, 1000)]
-            jobs += [(flush, idle)] * 6
+            jobs += [(flush, idle)] * 3 + [(try_to_flush,)] * 3
             jobs += [(produce,)]
             for function, *args in jobs:
                 threading.Thread(target=function, args=args, daemon=True).start()
@@ -50,6 +58,7 @@ def test_daemon_threads_may_wait_while_the_process_exits():
 
 @pytest.mark.parametrize("waiting", [0, 4])
 def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
+    """Also what daemon threads wait for, which will never run again. (H17 in docs/reliability.md)"""
     output = run_child(
         f"        waiting = {waiting}"
         """
@@ -66,7 +75,7 @@ def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
                     self.use()
             def use(self):
                 self.used = True
-                multi_view, view, buffer, subscription = self.objects
+                multi_view, view, buffer, subscription, awaited, slept_in = self.objects
                 multi_view.update({"b": 2}, ["a"])
                 multi_view.copy_content()
                 with multi_view.create_view() as other:
@@ -76,6 +85,9 @@ def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
                 buffer.update({"a": 1})
                 buffer.flush_changed_blocking()
                 next(subscription)
+                awaited.update({"b": 1})
+                slept_in.interval = 1
+                slept_in.close()
                 multi_view.freeze()
                 try:
                     view.flush_changed_blocking()
@@ -89,7 +101,14 @@ def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
             view, buffer = context.__enter__(), DictionaryChangeBuffer()
             for _ in range(waiting):
                 threading.Thread(target=buffer.flush_changed_blocking, daemon=True).start()
-            last = Last(multi_view, view, DictionaryChangeBuffer(), multi_view.subscribe_changes())
+            other = DictionaryChangeMultiView()
+            other.update({"a": 1})
+            slept_in = other.subscribe_changes(1000)
+            next(slept_in)
+            if waiting:
+                threading.Thread(target=next, args=[slept_in, None], daemon=True).start()
+            fresh, subscription = DictionaryChangeBuffer(), multi_view.subscribe_changes()
+            last = Last(multi_view, view, fresh, subscription, buffer, slept_in)
             last.context = context
             return last
 
@@ -128,6 +147,7 @@ def test_values_may_live_until_the_process_exits():
 
 def test_a_thread_that_waits_can_be_released_for_the_exit():
     # Threads that are no daemons keep a process alive, in NanoVer as here; freezing lets them go.
+    # (H20 in docs/reliability.md)
     output = run_child(
         """
         import threading
@@ -151,6 +171,7 @@ def test_a_thread_that_waits_can_be_released_for_the_exit():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_can_use_objects_of_its_own():
+    """A hundred children of a process with eight waiting threads. (H21 in docs/reliability.md)"""
     output = run_child(
         """
         import os, signal, threading, time, warnings

@@ -162,6 +162,50 @@ expect((ObjectFrozenError, StopIteration))
 """)
 
 
+def test_a_handler_may_call_everything():
+    """On what the main thread waits for, in any kind of wait. (H5 in docs/reliability.md)"""
+    output = run_child(
+        HEAD
+        + """
+from contextlib import suppress
+from finalizer_calls import CALLS, World, flush
+
+def drained():
+    world = World()
+    flush(world.view)
+    next(world.subscription)
+    return world
+
+def flush_view(world):
+    world.view.flush_changed_blocking()
+
+def iterate(world):
+    next(world.subscription)
+
+def sleep_in_the_interval(world):
+    world.subscription.interval = 1000
+    next(world.subscription)
+
+for wait in (flush_view, iterate, sleep_in_the_interval):
+    for name, call in CALLS.items():
+        print(wait.__name__, "/", name, flush=True)
+        world, handled = drained(), []
+        def handler(*_):
+            call(world)
+            handled.append(name)
+            world.subscription.interval = 0
+            with suppress(ObjectFrozenError):
+                world.mv.update({"the end": 1})
+        on_alarm(handler, 0.001)
+        with suppress(ObjectFrozenError, StopIteration):
+            wait(world)
+        assert handled == [name]
+""",
+        timeout=60,
+    )
+    assert len(output.splitlines()) >= 3 * 15
+
+
 def test_what_a_handler_added_before_it_raised_is_pending():
     run_child(
         HEAD

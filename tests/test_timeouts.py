@@ -249,6 +249,21 @@ def test_a_handler_that_returns_does_not_move_the_deadline(timeout):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_change_that_comes_when_the_time_is_over_is_returned():
+    """After a timeout it looks once more before it raises. (H29 in docs/reliability.md)"""
+    run_child("""
+        import signal
+        from change_buffers import DictionaryChangeBuffer
+        for _ in range(10):
+            buffer = DictionaryChangeBuffer()
+            # It is sent early in the wait; Python runs the handler when the wait has timed out.
+            signal.signal(signal.SIGALRM, lambda *_: buffer.update({"a": 1}))
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            assert buffer.flush_changed_blocking(0.05).updates == {"a": 1}
+    """)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_a_handler_that_raises_ends_a_timed_wait_and_loses_nothing():
     run_child("""
         import signal

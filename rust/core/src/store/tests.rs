@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::testing::{Fragile, panic_at};
+use crate::testing::{Fragile, panic_at, soon};
 
 type Subject<V = i32> = Store<&'static str, V, (), RandomState>;
 
@@ -131,6 +131,8 @@ fn no_operation_drops_a_value_under_the_lock() {
     let dropped = store.open_view(None);
     store.update_view(dropped, &mut set("own", nosy())).expect("not frozen");
     store.leave(dropped);
+    store.update_view(view, &mut set("outdated", nosy())).expect("not frozen");
+    store.update(&mut set("outdated", nosy())).expect("not frozen");
     store.freeze_view(view);
     let _ = store.update_view(view, &mut set("refused", nosy()));
     store.clear_view(view);
@@ -173,17 +175,22 @@ fn a_panic_in_comparing_keys_changes_nothing_and_drops_nothing_under_the_lock() 
 
 #[test]
 fn a_view_that_leaves_while_the_mutex_is_taken_is_buried_by_the_next_operation() {
-    let store = Subject::default();
-    let view = store.open_view(None);
-    store.update(&mut remove("owed")).expect("not frozen");
-    {
+    soon(|| {
+        let store = Subject::default();
+        let view = store.open_view(None);
+        store.update(&mut remove("owed")).expect("not frozen");
+        {
+            let data = store.data.lock();
+            store.leave(view);
+            assert_eq!(data.journal.tombstones(), 1);
+        }
+        store.update(&mut set("a", 1)).expect("not frozen");
         let data = store.data.lock();
-        store.leave(view);
-        assert_eq!(data.journal.tombstones(), 1);
-    }
-    store.update(&mut set("a", 1)).expect("not frozen");
-    let data = store.data.lock();
-    assert_eq!((data.views.len(), data.journal.cursors(), data.journal.tombstones()), (0, 0, 0));
+        assert_eq!(
+            (data.views.len(), data.journal.cursors(), data.journal.tombstones()),
+            (0, 0, 0)
+        );
+    });
 }
 
 #[test]

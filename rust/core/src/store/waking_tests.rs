@@ -1,7 +1,9 @@
-//! A change wakes those whom it concerns and nobody else, however many wait.
+//! A change wakes those whom it concerns, always, and nobody else, however many wait.
 
 use std::collections::hash_map::RandomState;
-use std::time::Instant;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -10,6 +12,38 @@ type Subject = Store<u32, i32, (), RandomState>;
 /// How many of these have been woken.
 fn woken(sleepers: &[Arc<Sleeper>]) -> usize {
     sleepers.iter().filter(|sleeper| sleeper.sleep(Some(Instant::now()))).count()
+}
+
+#[test]
+fn each_single_update_wakes_the_thread_that_waits_for_it() {
+    const CHANGES: u32 = 30_000;
+    let store = Subject::default();
+    let view = store.open_view(None);
+    let taken = AtomicU32::new(0);
+    thread::scope(|scope| {
+        let consumer = scope.spawn(|| {
+            while taken.load(Ordering::Relaxed) < CHANGES {
+                match store.flush(view) {
+                    Flush::Change(_) => drop(taken.fetch_add(1, Ordering::Release)),
+                    Flush::Drained => break,
+                    Flush::Nothing => {
+                        if let Some(sleeper) = store.wait(view, WakeFor::Change) {
+                            let deadline = Instant::now() + Duration::from_secs(20);
+                            assert!(sleeper.sleep(Some(deadline)), "a wake-up was lost");
+                        }
+                    }
+                }
+            }
+        });
+        for change in 0..CHANGES {
+            // The last one has been taken, so nothing but this one can wake the other thread, which
+            // is anywhere between taking, looking, registering and sleeping.
+            store.update(&mut Batch::new([(0, 1)], [])).expect("not frozen");
+            while taken.load(Ordering::Acquire) == change && !consumer.is_finished() {
+                if change % 2 == 0 { std::hint::spin_loop() } else { thread::yield_now() }
+            }
+        }
+    });
 }
 
 #[test]
