@@ -86,7 +86,7 @@ def test_every_class_is_checked_when_it_is_compiled() -> None:
     classes = set()
     for path in BINDING:
         text = text_of(path)
-        declared = re.findall(r"#\[pyclass\b([^\]]*)X (\w+)", text)
+        declared = re.findall(r"#\[pyclass\b([^\]]*)\][^;{]*?\bstruct (\w+)", text)
         assert len(declared) == len(re.findall(r"#\[pyclass\b", text)), path
         assert all("frozen" in options for options, _ in declared), path
         assert not re.search(r"&mut self", "".join(functions(text, r"__\w+__"))), path
