@@ -58,7 +58,7 @@ def test_daemon_threads_may_wait_while_the_process_exits():
 
 @pytest.mark.parametrize("waiting", [0, 4])
 def test_a_finalizer_may_use_everything_while_the_process_exits(waiting):
-    """Also what daemon threads wait for, which will never run again. (H17 in docs/reliability.md)"""
+    """Also what daemon threads wait for that never run again. (H17 in docs/reliability.md)"""
     output = run_child(
         f"        waiting = {waiting}"
         """

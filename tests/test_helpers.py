@@ -30,7 +30,8 @@ def test_a_child_that_hangs_with_the_gil_is_ended_and_says_where():
 
 
 @pytest.mark.parametrize(
-    "code", ["raise SystemExit(3)", "import os; os.abort()", "import sys; print(1, file=sys.stderr)"]
+    "code",
+    ["raise SystemExit(3)", "import os; os.abort()", "import sys; print(1, file=sys.stderr)"],
 )
 def test_a_child_that_does_not_end_well_and_silently_is_noticed(code):
     with pytest.raises(AssertionError):

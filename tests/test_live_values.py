@@ -1,9 +1,8 @@
 """No collection takes a value that is alive for garbage, whatever other threads do meanwhile.
 
-The collector looks at every container twice. Should a thread that does not hold the GIL lock a store
-just then, one pass would see its values and the other would not, and what is reachable from nowhere
-else would be declared garbage: finalized, cleared, and its weak references dead. (H3 in
-docs/reliability.md)
+The collector looks at every container twice. Should a thread without the GIL lock a store just
+then, one pass would see its values and the other would not, and what is reachable from nowhere else
+would be declared garbage: finalized, cleared, its weak references dead. (H3 in docs/reliability.md)
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ def test_nothing_alive_is_taken_for_garbage_while_threads_wait():
         def ended(reference):
             dead.append(reference)
 
-        def cycle(wait):
+        def cycle(view):
             while not stopped:
                 try:
-                    wait()
+                    view.flush_changed_blocking(1e-4)
                 except TimeoutError:
                     pass
                 except ObjectFrozenError:
@@ -60,10 +59,7 @@ def test_nothing_alive_is_taken_for_garbage_while_threads_wait():
         for view in views:
             view.flush_changed_blocking()
 
-        threads = [
-            threading.Thread(target=cycle, args=[lambda view=view: view.flush_changed_blocking(1e-4)])
-            for view in views * 4
-        ]
+        threads = [threading.Thread(target=cycle, args=[view]) for view in views * 4]
         threads += [
             threading.Thread(target=follow, args=[mv.subscribe_changes(interval, "nothing")])
             for interval in (0, 1e-4)

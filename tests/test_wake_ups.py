@@ -1,7 +1,7 @@
 """A thread that waits stays asleep until there is something for it, however much goes on elsewhere.
 
-Counted by the operating system, not timed: each time a thread goes to sleep is one voluntary context
-switch. (H46 in docs/reliability.md)
+Counted by the operating system, not timed: each time a thread goes to sleep is one voluntary switch
+to another. (H46 in docs/reliability.md)
 """
 
 from __future__ import annotations
