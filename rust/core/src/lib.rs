@@ -34,4 +34,5 @@ pub mod store;
 mod sync;
 
 #[cfg(test)]
+#[cfg_attr(loom, allow(dead_code, reason = "most tests need the real things"))]
 mod testing;
