@@ -21,7 +21,7 @@ from change_buffers import ObjectFrozenError
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 """Whether threads run at the same time here."""
 
-HANG = 20.0
+HANG = 40.0
 """Seconds after which something that should happen soon is taken to be stuck."""
 
 LONGER = int(os.environ.get("TEST_LONGER", "1"))
