@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ FREE_THREADED_SERIES = ["3.14", "3.13"]
 """The best first. PyO3 means to support free-threading from 3.14 on; 3.13 does for testing."""
 
 THREADS = 4
+
+SELECTIONS = [["--ignore=tests/encode"], ["tests/encode"]]
+"""Processes that encode keep what is published in another way, so there are two."""
 
 PROBE = """
 import ensurepip, sys, sysconfig, venv
@@ -172,23 +176,32 @@ def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
     environment.pop("MAKEOVERRIDES", None)
     if subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode != 0:
         return Outcome(wanted, name, "failed to build", is_run=True, is_good=False)
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *options]
-        if interpreter.is_free_threaded:
-            command.append(f"--parallel-threads={THREADS}")
-        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        text = counts(report) if report.exists() else f"pytest ended with {status}"
-    return Outcome(wanted, name, text, is_run=True, is_good=status == 0)
+    if interpreter.is_free_threaded:
+        options = [*options, f"--parallel-threads={THREADS}"]
+    counts: Counter[str] = Counter()
+    is_good = True
+    for selection in SELECTIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.xml"
+            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *selection]
+            done = subprocess.run([*command, *options], cwd=ROOT, env=environment, check=False)
+            is_good &= done.returncode == 0
+            if report.exists():
+                counts += counted(report)
+    total, failed, skipped = (
+        counts["tests"],
+        counts["failures"] + counts["errors"],
+        counts["skipped"],
+    )
+    text = f"{total - failed - skipped} passed, {failed} failed, {skipped} skipped"
+    return Outcome(wanted, name, text, is_run=True, is_good=is_good)
 
 
-def counts(report: Path) -> str:
-    """How many tests passed, failed and were skipped, from pytest's report."""
+def counted(report: Path) -> Counter[str]:
+    """How many tests there were, of which kinds, from pytest's report."""
     (suite,) = ElementTree.parse(report).getroot().iter("testsuite")
     kinds = ("tests", "failures", "errors", "skipped")
-    total, failed, errors, skipped = (int(suite.get(kind, 0)) for kind in kinds)
-    passed = total - failed - errors - skipped
-    return f"{passed} passed, {failed + errors} failed, {skipped} skipped"
+    return Counter({kind: int(suite.get(kind, 0)) for kind in kinds})
 
 
 def main() -> int:
