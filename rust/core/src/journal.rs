@@ -16,6 +16,8 @@
 //! Only the last change to a key matters to anybody: it alone decides what a cursor before it
 //! gets.
 
+mod memory;
+
 use std::hash::BuildHasher;
 
 use slab::Slab;
@@ -23,12 +25,6 @@ use slab::Slab;
 use crate::batch::{Batch, Fate, Key, Mark};
 use crate::index::Index;
 use crate::list::{Linked, Links, List};
-
-/// For how many keys a journal keeps its memory, however few there are.
-const KEPT_CAPACITY: usize = 1024;
-
-/// A journal with room for more than that is at least one in so many parts full.
-const LEAST_FULL: usize = 8;
 
 /// Names a cursor of one journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,34 +367,6 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             self.free_tombstone(slot, freed);
         }
         self.give_back();
-    }
-
-    /// Moves the entries together when they take much more room than they need.
-    ///
-    /// That is paid for by the many that have gone since there was use for the room.
-    fn give_back(&mut self) {
-        let (room, needed) = (self.entries.capacity(), self.entries.len());
-        if room <= KEPT_CAPACITY || needed > room / LEAST_FULL {
-            return;
-        }
-        let mut entries = Slab::with_capacity(needed);
-        for list in [&mut self.live, &mut self.removed] {
-            let mut next = std::mem::replace(list, List::EMPTY).first();
-            while let Some(slot) = next {
-                let entry = self.entries.remove(slot);
-                [_, next] = entry.links.neighbours();
-                let slot = entries.insert(entry);
-                list.push_back(&mut entries, slot);
-            }
-        }
-        self.entries = entries;
-        self.index.clear();
-        self.index.shrink_to(needed);
-        let entries = &self.entries;
-        for (slot, entry) in entries {
-            self.index.insert_new(&entry.mark.key, slot, |slot| &entries[slot].mark.key);
-        }
-        self.found = Vec::new();
     }
 
     fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {

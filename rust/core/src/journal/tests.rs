@@ -1,6 +1,7 @@
 use std::collections::hash_map::RandomState;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::memory::KEPT_CAPACITY;
 use super::*;
 use crate::testing::{Fragile, panic_at};
 

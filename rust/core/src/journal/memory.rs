@@ -1,0 +1,51 @@
+//! Giving memory back.
+
+use std::hash::BuildHasher;
+
+use slab::Slab;
+
+use super::Journal;
+use crate::batch::Key;
+use crate::list::List;
+
+/// For how many keys a journal keeps its memory, however few there are.
+pub(super) const KEPT_CAPACITY: usize = 1024;
+
+/// A journal with room for more than that is at least one in so many parts full.
+const LEAST_FULL: usize = 8;
+
+impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
+    /// Moves the entries together when they take much more room than they need.
+    ///
+    /// That is paid for by the many that have gone since there was use for the room.
+    #[inline]
+    pub(super) fn give_back(&mut self) {
+        let room = self.entries.capacity();
+        if room > KEPT_CAPACITY && self.entries.len() <= room / LEAST_FULL {
+            self.move_together();
+        }
+    }
+
+    #[cold]
+    fn move_together(&mut self) {
+        let needed = self.entries.len();
+        let mut entries = Slab::with_capacity(needed);
+        for list in [&mut self.live, &mut self.removed] {
+            let mut next = std::mem::replace(list, List::EMPTY).first();
+            while let Some(slot) = next {
+                let entry = self.entries.remove(slot);
+                [_, next] = entry.links.neighbours();
+                let slot = entries.insert(entry);
+                list.push_back(&mut entries, slot);
+            }
+        }
+        self.entries = entries;
+        self.index.clear();
+        self.index.shrink_to(needed);
+        let entries = &self.entries;
+        for (slot, entry) in entries {
+            self.index.insert_new(&entry.mark.key, slot, |slot| &entries[slot].mark.key);
+        }
+        self.found = Vec::new();
+    }
+}
