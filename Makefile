@@ -74,14 +74,10 @@ fuzz: | tools ## Try random operations on the Rust core for FUZZ_SECONDS, 60 if 
 
 # Processes that encode keep what is published in another way, from the import of the codecs on.
 # So what is about the data itself is tested in both.
-ABOUT_DATA := $(patsubst %,tests/test_%.py,buffer change change_copies collection differences \
-	finalizers lifetime linearizability multi_view prefixes reentrancy shared_changes state_machine \
-	stats subscriptions views)
-
 .PHONY: test-python
 test-python: build ## Run the Python tests
 	$(BIN)/python -m pytest --ignore=tests/encode
-	$(BIN)/python -m pytest tests/encode $(ABOUT_DATA)
+	$(BIN)/python -m pytest @tests/with_codecs.txt
 
 SOAK_SECONDS ?= 900
 SOAK_OPERATIONS ?= 10000000
@@ -160,6 +156,7 @@ lint: build ## Check style, types and stubs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tools
 	$(BIN)/stubtest change_buffers
 
 .PHONY: format
@@ -182,6 +179,31 @@ docs: $(VENV)/docs-dependencies ## Build the documentation into site/, strictly
 .PHONY: docs-serve
 docs-serve: $(VENV)/docs-dependencies ## Show the documentation at http://127.0.0.1:8000/
 	$(BIN)/mkdocs serve
+
+$(VENV)/wheels-dependencies: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group wheels
+	@touch $@
+
+WHEELS ?= 3.10 3.11 3.12 3.13 3.14 3.14t
+
+# Zig stands in for the old compiler and C library of manylinux2014, and maturin knows what it has to
+# know of each interpreter, so none of them has to be there. The wheels are built from the source
+# distribution. RUSTFLAGS would replace the flags in .cargo/config.toml.
+.PHONY: wheels
+wheels: $(VENV)/wheels-dependencies ## Build the source distribution and wheels for Linux, in dist/
+	rm -rf dist
+	env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS PATH="$(abspath $(BIN)):$$PATH" \
+		$(BIN)/maturin build --release --locked --quiet --sdist --zig --compatibility manylinux2014 \
+		--interpreter $(WHEELS) --out dist
+	$(BIN)/python tools/check_dist.py dist
+
+# All tests on every interpreter that is there, unless some are named.
+CHECK_TESTS ?=
+
+.PHONY: check-wheels
+check-wheels: $(VENV)/wheels-dependencies ## Test what is in dist/, in empty environments without Rust
+	$(BIN)/python tools/check_dist.py --build dist
+	$(BIN)/python tools/check_wheels.py dist $(CHECK_TESTS)
 
 .PHONY: bench
 bench: build ## Measure against the pure-Python model, as ratios

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
 from dataclasses import dataclass
@@ -86,7 +87,9 @@ def test_a_shell_block_names_things_that_exist(block: Block) -> None:
     """The commands build, test or install everything: here only whether they could be run."""
     for line in block.text.splitlines():
         program, *arguments = shlex.split(line, comments=True)
-        if program == "make":
+        if program == "make" and shutil.which("make") is None:
+            pytest.skip("there is no make here")
+        elif program == "make":
             subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, timeout=60)
         elif program in {"python", ".venv/bin/python"}:
             check_python_command(arguments)

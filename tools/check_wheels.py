@@ -1,0 +1,167 @@
+"""Test wheels as those will have them who install them, on every interpreter of this machine.
+
+    python tools/check_wheels.py dist
+    python tools/check_wheels.py dist tests/test_buffer.py tests/test_views.py
+
+Each wheel is installed in an empty environment of its interpreter, with no Rust on the PATH. The
+tests, all of them unless some are named, are those of the source distribution, unpacked anew. An
+interpreter that is not here is named in the table at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from check_dist import Wheel
+from interpreters import THREADS, Interpreter, counts, environment_for, find
+
+RUST = re.compile(r"cargo|rust|clippy|maturin")
+
+# What somebody who builds may have set, and somebody who installs has not.
+OF_BUILDING = re.compile(r"CARGO|CONDA|MAKE|MATURIN|MFLAGS|PYO3|PYTHON|RUST|VIRTUAL_ENV")
+
+# Nothing is compiled in the environments.
+PIP = ("-m", "pip", "install", "--quiet", "--only-binary", ":all:")
+
+# The tests in `tests/encode` change how the whole process keeps values, so they go apart.
+ALL_TESTS = [["--ignore=tests/encode"], ["@tests/with_codecs.txt"]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one wheel."""
+
+    wheel: str
+    interpreter: str
+    text: str
+    is_run: bool = False
+    is_good: bool = True
+
+
+def without_rust(interpreter: Interpreter, links: Path) -> dict[str, str]:
+    """The variables of a machine that has no Rust toolchain."""
+    environment = {
+        name: value
+        for name, value in environment_for(interpreter).items()
+        if not OF_BUILDING.match(name)
+    }
+    folders = []
+    for number, folder in enumerate(environment["PATH"].split(os.pathsep)):
+        if not Path(folder).is_dir():
+            continue
+        names = os.listdir(folder)
+        if any(RUST.match(name) for name in names):
+            # It may hold the compiler beside all else that the machine has, as /usr/bin does.
+            rest = links / str(number)
+            rest.mkdir(parents=True)
+            for name in names:
+                if not RUST.match(name):
+                    (rest / name).symlink_to(Path(folder) / name)
+            folder = str(rest)
+        folders.append(folder)
+    environment["PATH"] = os.pathsep.join(folders)
+    for program in ("cargo", "rustc", "rustup", "maturin"):
+        found = shutil.which(program, path=environment["PATH"])
+        assert found is None, f"{found} should not be on the PATH"
+    return environment
+
+
+def call(*command: Path | str, cwd: Path, env: dict[str, str]) -> None:
+    """Run a command that has to succeed."""
+    subprocess.run(command, cwd=cwd, env=env, check=True)
+
+
+def install(wheel: Path, interpreter: Interpreter, folder: Path, env: dict[str, str]) -> Path:
+    """Make an environment with the wheel alone, and give its interpreter."""
+    venv = folder / "venv"
+    call(interpreter.path, "-m", "venv", venv, cwd=folder, env=env)
+    python = venv / "bin" / "python"
+    call(python, *PIP, "--upgrade", "pip>=25.1", cwd=folder, env=env)
+    call(python, *PIP, "--no-index", wheel, cwd=folder, env=env)
+    script = (
+        "import sys, change_buffers, change_buffers._core as core; from pathlib import Path; "
+        "paths = [Path(module.__file__).resolve() for module in (change_buffers, core)]; "
+        "assert all(path.is_relative_to(sys.argv[1]) for path in paths), paths; "
+        "assert paths[0].with_name('py.typed').exists()"
+    )
+    call(python, "-c", script, venv, cwd=folder, env=env)
+    return python
+
+
+def install_what_tests_need(python: Path, sources: Path, env: dict[str, str]) -> None:
+    """Install what the tests need, and what they can do without."""
+    call(python, *PIP, "--group", "test", cwd=sources, env=env)
+    try:
+        call(python, *PIP, "--quiet", "--quiet", "--group", "packers", cwd=sources, env=env)
+    except subprocess.CalledProcessError:
+        print("some of the packers are not to be had ready-made: tested without", flush=True)
+
+
+def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, runs: list[list[str]]) -> Outcome:
+    """Test one wheel."""
+    print(f"\n{wheel.path.name}: {interpreter.path}", flush=True)
+    texts, is_good = [], True
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        env = without_rust(interpreter, folder / "links")
+        python = install(wheel.path, interpreter, folder, env)
+        shutil.unpack_archive(sdist, folder / "unpacked")
+        (sources,) = (folder / "unpacked").iterdir()
+        install_what_tests_need(python, sources, env)
+        for number, arguments in enumerate(runs):
+            report = folder / f"report-{number}.xml"
+            pytest = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}"]
+            if interpreter.is_free_threaded:
+                pytest.append(f"--parallel-threads={THREADS}")
+            command = [*pytest, *arguments]
+            status = subprocess.run(command, cwd=sources, env=env, check=False).returncode
+            is_good = is_good and status == 0
+            texts.append(counts(report) if report.exists() else f"pytest ended with {status}")
+    return Outcome(wheel.path.name, interpreter.name, "; ".join(texts), True, is_good)
+
+
+def interpreter_for(wheel: Wheel) -> Interpreter | str:
+    """The interpreter for a wheel, or why there is none."""
+    system, processor = wheel.platform
+    if not (sys.platform == "linux" and system == "manylinux" and processor == platform.machine()):
+        return f"is for {system} on {processor}"
+    series = re.sub(r"^cp3", "3.", wheel.python)
+    return find(series) or f"there is no Python {series} here"
+
+
+def main() -> int:
+    """Test every wheel of a folder; fail if one fails, or none could be tested."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where wheels and source distribution are")
+    parser.add_argument("tests", nargs="*", help="tests for pytest, instead of all")
+    arguments, more = parser.parse_known_args()
+    tests = [*arguments.tests, *more]
+    (sdist,) = arguments.folder.resolve().glob("*.tar.gz")
+    outcomes = []
+    for path in sorted(arguments.folder.resolve().glob("*.whl")):
+        wheel = Wheel(path)
+        interpreter = interpreter_for(wheel)
+        if isinstance(interpreter, str):
+            outcomes.append(Outcome(path.name, "-", f"not run: {interpreter}"))
+        else:
+            outcomes.append(test(wheel, sdist, interpreter, [tests] if tests else ALL_TESTS))
+    width = max((len(outcome.wheel) for outcome in outcomes), default=0)
+    print()
+    for outcome in outcomes:
+        verdict = outcome.text if outcome.is_good else f"FAILED: {outcome.text}"
+        print(f"{outcome.wheel:{width}}  {outcome.interpreter:8}  {verdict}")
+    is_any_run = any(outcome.is_run for outcome in outcomes)
+    return 0 if is_any_run and all(outcome.is_good for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
