@@ -189,6 +189,9 @@ class Wheel:
             raise Wrong(f"{self.path.name}: for auditwheel it is not manylinux\n{shown}")
         if tuple(map(int, found.groups())) > tuple(map(int, MANYLINUX.split("_")[1:])):
             raise Wrong(f"{self.path.name}: for auditwheel it is {found[0]}\n{shown}")
+        if "libgcc_s.so.1" not in shown:
+            # The Makefile tells where that ends.
+            raise Wrong(f"{self.path.name}: stacks are not unwound by the system's library")
 
 
 def check_pythons(wheels: list[Wheel], pythons: set[str], platforms: int | None) -> None:
