@@ -185,17 +185,20 @@ $(VENV)/wheels-dependencies: pyproject.toml | $(BIN)/python
 	@touch $@
 
 WHEELS ?= 3.10 3.11 3.12 3.13 3.14 3.14t
+WHEELS_TARGET := $(or $(CARGO_TARGET_DIR),target)/wheels
 
 # Zig stands in for the old compiler and C library of manylinux2014, and maturin knows what it has to
 # know of each interpreter, so none of them has to be there. The wheels are built from the source
-# distribution. RUSTFLAGS would replace the flags in .cargo/config.toml.
+# distribution, and from scratch: by the dates in the archive Cargo would take anything that was built
+# earlier to be up to date. RUSTFLAGS would replace the flags in .cargo/config.toml.
 # The stack has to be unwound by the system's library, not by zig's, which would go into the module:
 # up to Python 3.13, a daemon thread that comes back while Python ends is unwound by the system, and
 # crashes where it meets the other kind.
 .PHONY: wheels
 wheels: $(VENV)/wheels-dependencies ## Build the source distribution and wheels for Linux, in dist/
-	rm -rf dist
+	rm -rf dist $(WHEELS_TARGET)
 	env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS PATH="$(abspath $(BIN)):$$PATH" \
+		CARGO_TARGET_DIR=$(abspath $(WHEELS_TARGET)) \
 		$(BIN)/maturin build --release --locked --quiet --sdist --zig --compatibility manylinux2014 \
 		--interpreter $(WHEELS) --out dist -- -C link-arg=$$(cc -print-file-name=libgcc_s.so.1)
 	$(BIN)/python tools/check_dist.py dist

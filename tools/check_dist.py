@@ -12,6 +12,7 @@ Nothing is installed, so wheels of all platforms can be looked at on any machine
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import subprocess
@@ -118,8 +119,11 @@ class SourceDistribution:
         """Build a wheel of it in isolation, with nothing but what it says that it needs."""
         with tempfile.TemporaryDirectory() as folder:
             pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir")
-            subprocess.run([*pip, "--wheel-dir", folder, str(self.path)], check=True)
-            (wheel,) = Path(folder).iterdir()
+            # Cargo goes by dates, and those in the archive are older than whatever it built before.
+            environment = {**os.environ, "CARGO_TARGET_DIR": f"{folder}/target"}
+            command = [*pip, "--wheel-dir", folder, str(self.path)]
+            subprocess.run(command, env=environment, check=True)
+            (wheel,) = Path(folder).glob("*.whl")
             Wheel(wheel).check(self)
 
 
