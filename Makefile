@@ -209,7 +209,7 @@ CHECK_TESTS ?=
 .PHONY: check-wheels
 check-wheels: $(VENV)/wheels-dependencies ## Test what is in dist/, in empty environments without Rust
 	$(BIN)/python tools/check_dist.py --build dist
-	$(BIN)/python tools/check_wheels.py dist $(CHECK_TESTS)
+	$(BIN)/python tools/check_wheels.py --tests '$(CHECK_TESTS)' dist
 
 .PHONY: bench
 bench: build ## Measure against the pure-Python model, as ratios

@@ -1,7 +1,7 @@
 """Test wheels as those will have them who install them, on every interpreter of this machine.
 
     python tools/check_wheels.py dist
-    python tools/check_wheels.py dist tests/test_buffer.py tests/test_views.py
+    python tools/check_wheels.py --tests "tests/test_buffer.py tests/test_views.py" dist
 
 Each wheel is installed in an empty environment of its interpreter, with no Rust on the PATH. The
 tests, all of them unless some are named, are those of the source distribution, unpacked anew. An
@@ -14,6 +14,7 @@ import argparse
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from check_dist import Wheel
-from interpreters import THREADS, Interpreter, counts, environment_for, find
+from interpreters import SELECTIONS, Interpreter, environment_for, find, tested
 
 RUST = re.compile(r"cargo|rust|clippy|maturin")
 
@@ -31,9 +32,6 @@ OF_BUILDING = re.compile(r"CARGO|CONDA|MAKE|MATURIN|MFLAGS|PYO3|PYTHON|RUST|VIRT
 
 # Nothing is compiled in the environments.
 PIP = ("-m", "pip", "install", "--quiet", "--only-binary", ":all:")
-
-# The tests in `tests/encode` change how the whole process keeps values, so they go apart.
-ALL_TESTS = [["--ignore=tests/encode"], ["@tests/with_codecs.txt"]]
 
 
 @dataclass(frozen=True)
@@ -106,27 +104,25 @@ def install_what_tests_need(python: Path, sources: Path, env: dict[str, str]) ->
         print("some of the packers are not to be had ready-made: tested without", flush=True)
 
 
-def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, runs: list[list[str]]) -> Outcome:
+def test(
+    wheel: Wheel, sdist: Path, interpreter: Interpreter, selections: list[list[str]]
+) -> Outcome:
     """Test one wheel."""
-    print(f"\n{wheel.path.name}: {interpreter.path}", flush=True)
-    texts, is_good = [], True
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
+    name = wheel.path.name
+    print(f"\n{name}: {interpreter.path}", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve()
         env = without_rust(interpreter, folder / "links")
-        python = install(wheel.path, interpreter, folder, env)
-        shutil.unpack_archive(sdist, folder / "unpacked")
-        (sources,) = (folder / "unpacked").iterdir()
-        install_what_tests_need(python, sources, env)
-        for number, arguments in enumerate(runs):
-            report = folder / f"report-{number}.xml"
-            pytest = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}"]
-            if interpreter.is_free_threaded:
-                pytest.append(f"--parallel-threads={THREADS}")
-            command = [*pytest, *arguments]
-            status = subprocess.run(command, cwd=sources, env=env, check=False).returncode
-            is_good = is_good and status == 0
-            texts.append(counts(report) if report.exists() else f"pytest ended with {status}")
-    return Outcome(wheel.path.name, interpreter.name, "; ".join(texts), True, is_good)
+        try:
+            python = install(wheel.path, interpreter, folder, env)
+            shutil.unpack_archive(sdist, folder / "unpacked")
+            (sources,) = (folder / "unpacked").iterdir()
+            install_what_tests_need(python, sources, env)
+        except subprocess.CalledProcessError as error:
+            print(error, file=sys.stderr)
+            return Outcome(name, interpreter.name, "could not be installed", True, False)
+        text, is_good = tested(interpreter, python, selections, sources, env)
+    return Outcome(name, interpreter.name, text, True, is_good)
 
 
 def interpreter_for(wheel: Wheel) -> Interpreter | str:
@@ -142,9 +138,9 @@ def main() -> int:
     """Test every wheel of a folder; fail if one fails, or none could be tested."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where wheels and source distribution are")
-    parser.add_argument("tests", nargs="*", help="tests for pytest, instead of all")
-    arguments, more = parser.parse_known_args()
-    tests = [*arguments.tests, *more]
+    parser.add_argument("--tests", default="", help="arguments for pytest, instead of all tests")
+    arguments = parser.parse_args()
+    selections = [shlex.split(arguments.tests)] if arguments.tests else SELECTIONS
     (sdist,) = arguments.folder.resolve().glob("*.tar.gz")
     outcomes = []
     for path in sorted(arguments.folder.resolve().glob("*.whl")):
@@ -153,7 +149,7 @@ def main() -> int:
         if isinstance(interpreter, str):
             outcomes.append(Outcome(path.name, "-", f"not run: {interpreter}"))
         else:
-            outcomes.append(test(wheel, sdist, interpreter, [tests] if tests else ALL_TESTS))
+            outcomes.append(test(wheel, sdist, interpreter, selections))
     width = max((len(outcome.wheel) for outcome in outcomes), default=0)
     print()
     for outcome in outcomes:

@@ -36,7 +36,7 @@ FREE_THREADED_SERIES = ["3.14", "3.13"]
 
 THREADS = 4
 
-SELECTIONS = [["--ignore=tests/encode"], ["tests/encode"]]
+SELECTIONS = [["--ignore=tests/encode"], ["@tests/with_codecs.txt"]]
 """Processes that encode keep what is published in another way, so there are two."""
 
 PROBE = """
@@ -176,15 +176,27 @@ def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
     environment.pop("MAKEOVERRIDES", None)
     if subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode != 0:
         return Outcome(wanted, name, "failed to build", is_run=True, is_good=False)
-    if interpreter.is_free_threaded:
-        options = [*options, f"--parallel-threads={THREADS}"]
+    selections = [[*selection, *options] for selection in SELECTIONS]
+    text, is_good = tested(interpreter, python, selections, ROOT, environment)
+    return Outcome(wanted, name, text, is_run=True, is_good=is_good)
+
+
+def tested(
+    interpreter: Interpreter,
+    python: Path,
+    selections: list[list[str]],
+    folder: Path,
+    environment: dict[str, str],
+) -> tuple[str, bool]:
+    """Run the tests of a folder in an environment; say how many passed, and whether all did."""
     counts: Counter[str] = Counter()
     is_good = True
-    for selection in SELECTIONS:
-        with tempfile.TemporaryDirectory() as folder:
-            report = Path(folder) / "report.xml"
-            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *selection]
-            done = subprocess.run([*command, *options], cwd=ROOT, env=environment, check=False)
+    threads = [f"--parallel-threads={THREADS}"] if interpreter.is_free_threaded else []
+    for selection in selections:
+        with tempfile.TemporaryDirectory() as reports:
+            report = Path(reports) / "report.xml"
+            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *threads]
+            done = subprocess.run([*command, *selection], cwd=folder, env=environment, check=False)
             is_good &= done.returncode == 0
             if report.exists():
                 counts += counted(report)
@@ -193,8 +205,7 @@ def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
         counts["failures"] + counts["errors"],
         counts["skipped"],
     )
-    text = f"{total - failed - skipped} passed, {failed} failed, {skipped} skipped"
-    return Outcome(wanted, name, text, is_run=True, is_good=is_good)
+    return f"{total - failed - skipped} passed, {failed} failed, {skipped} skipped", is_good
 
 
 def counted(report: Path) -> Counter[str]:
