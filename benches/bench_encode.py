@@ -1,6 +1,6 @@
 """All avatars have moved, every view flushes and encodes: 100 views, 100 avatars of 400 bytes.
 
-Against packing each change for itself with the same library.
+Against packing each change for itself with the same library: ours, or the model's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import packers
+from contenders import BY_NAME
 from measure import Compare, Side
 from remote import Remote
 
@@ -35,10 +36,23 @@ def encoding() -> Iterator[Remote]:
 def test_tick(compare: Compare, plain: Remote, encoding: Remote, library: str) -> None:
     compare(
         "all views at the same pace",
-        rival=plain.side(library),
+        rival=plain.side(f"{library}, ours"),
         ours=encoding.side(library),
         against=library,
         target=TARGETS[library],
+    )
+
+
+@pytest.mark.parametrize("rival", [name for name in BY_NAME if name != "ours"])
+@pytest.mark.parametrize("library", TARGETS)
+def test_tick_of_others(
+    compare: Compare, plain: Remote, encoding: Remote, library: str, rival: str
+) -> None:
+    compare(
+        "all views at the same pace",
+        rival=plain.side(f"{library}, {rival}"),
+        ours=encoding.side(library),
+        against=f"{rival} and {library}",
     )
 
 
@@ -48,7 +62,7 @@ def test_tick_of_views_apart(
 ) -> None:
     compare(
         "no two views at the same position",
-        rival=plain.side(library),
+        rival=plain.side(f"{library}, ours"),
         ours=encoding.side(f"{library} apart"),
         against=library,
     )
@@ -80,5 +94,5 @@ def test_threads(compare: Compare, encoding: Remote) -> None:
         f"{packers.THREADS} threads at once",
         rival=one,
         ours=encoding.side("threads"),
-        against="one thread",
+        against="ours, one thread",
     )

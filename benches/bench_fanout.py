@@ -27,9 +27,9 @@ def fan_out(implementation: ModuleType, keys: int, views: int) -> Timed:
     )
 
 
-def room_tick(implementation: ModuleType) -> Timed:
+def room_tick(implementation: ModuleType, clients: int = CLIENTS) -> Timed:
     """Every client sets its avatar twice, then every client learns of all the others."""
-    room = Room(implementation, views=CLIENTS)
+    room = Room(implementation, views=clients)
     return Timed(
         """
 for avatar in avatars:
@@ -40,7 +40,7 @@ for flush in flushes:
 """,
         {
             "update": room.multi_view.update,
-            "avatars": [{f"avatar.{client}": object()} for client in range(CLIENTS)],
+            "avatars": [{f"avatar.{client}": object()} for client in range(clients)],
             "flushes": [view.flush_changed_blocking for view in room.views],
             "room": room,
         },

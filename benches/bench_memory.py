@@ -57,4 +57,4 @@ def test_memory_of_versions(
     ours = benchmark.pedantic(printed_by, args=(kept_bytes.__file__, state))
     plain = printed_by(kept_bytes.__file__, "plain")
     benchmark.extra_info.update(unit="B", ours=ours, plain=plain)
-    add_row(Row(section, KEPT[state], "no encoding", plain, ours, target=None, unit="B"))
+    add_row(Row(section, KEPT[state], "ours, no encoding", plain, ours, target=None, unit="B"))

@@ -5,7 +5,6 @@ Two threads throw a ball to and fro.
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -16,6 +15,7 @@ from typing import Any
 
 from contenders import MODEL, OURS
 from measure import Compare, Side
+from wake_ups import stay_on_cpu
 
 TARGET = 1 / 1.25
 EXCHANGES = 100
@@ -59,17 +59,6 @@ class PingPong:
         for _ in range(EXCHANGES):
             catch()
             throw(BALL)
-
-
-def stay_on_cpu(number: int) -> None:
-    """Keep the calling thread on a CPU of its own, where the system lets us.
-
-    Two threads that happen to share one wake each other in half the time, which has nothing to
-    do with what is compared here.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        cpus = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
 
 def over_queues() -> Side:

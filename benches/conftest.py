@@ -15,12 +15,21 @@ import pytest
 from rich.console import Console
 
 import change_buffers
-from measure import Clock, Compare
+from measure import BUDGET_SECONDS, Clock, Compare
 from ratios import Row, report
 
 ROWS = pytest.StashKey[list[Row]]()
 CLOCK = Clock()
 WIDTH_OF_A_FILE = 120
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--seconds-each",
+        type=float,
+        default=BUDGET_SECONDS,
+        help="what one comparison may take (default: %(default)s)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,8 +55,14 @@ def section(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def compare(benchmark: Any, section: str, add_row: Callable[[Row], None]) -> Compare:
-    return Compare(benchmark, CLOCK, section, add_row)
+def compare(
+    request: pytest.FixtureRequest,
+    benchmark: Any,
+    section: str,
+    add_row: Callable[[Row], None],
+) -> Compare:
+    seconds: float = request.config.getoption("--seconds-each")
+    return Compare(benchmark, CLOCK, section, add_row, seconds)
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,12 @@ import reference
 
 OURS: ModuleType = change_buffers
 MODEL: ModuleType = reference
-BY_NAME = {"ours": OURS, "model": MODEL}
+BY_NAME = {"model": MODEL, "ours": OURS}
+try:
+    # What all this is about; it is measured where it happens to be installed.
+    BY_NAME["NanoVer"] = importlib.import_module("nanover.utilities.change_buffers")
+except ImportError:
+    pass
 
 
 class Room:

@@ -1,4 +1,4 @@
-"""Prints how many bytes of memory a view takes: `idle_views.py ours|model idle|new`.
+"""Prints how many bytes of memory a view takes: `idle_views.py ours|model idle|new [VIEWS]`.
 
 That is the growth of the process over many views, so it counts everything: the objects, what
 Rust allocates beside them and what the allocators waste. It needs a process of its own, because
@@ -24,20 +24,20 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def main(implementation: str, state: str) -> None:
+def main(implementation: str, state: str, views: int = VIEWS) -> None:
     room = Room(BY_NAME[implementation], keys=KEYS)
 
-    def enter(views: int) -> None:
-        for _ in range(views):
+    def enter(count: int) -> None:
+        for _ in range(count):
             view = room.enter()
             if state == "idle":
                 view.flush_changed_blocking()
 
-    enter(VIEWS // 10)  # whatever is allocated once, or in advance
+    enter(views // 10)  # whatever is allocated once, or in advance
     before = resident_bytes()
-    enter(VIEWS)
-    print((resident_bytes() - before) / VIEWS)
+    enter(views)
+    print((resident_bytes() - before) / views)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

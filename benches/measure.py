@@ -6,6 +6,7 @@ as fast as its fastest round, unless said otherwise.
 
 from __future__ import annotations
 
+import statistics
 import time
 import timeit
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ ROUND_SECONDS = 0.001
 ROUNDS = 400
 FEWEST_ROUNDS = 3
 BUDGET_SECONDS = 3.0
-"""What one comparison may take: a slow machine gets fewer rounds."""
+"""What one comparison may take if not told otherwise: a slow machine gets fewer rounds."""
 
 
 class Side(Protocol):
@@ -60,9 +61,15 @@ class Compare:
     """Measures two sides and reports their ratio; ours also to pytest-benchmark."""
 
     def __init__(
-        self, benchmark: Any, clock: Clock, section: str, add_row: Callable[[Row], None]
+        self,
+        benchmark: Any,
+        clock: Clock,
+        section: str,
+        add_row: Callable[[Row], None],
+        budget_seconds: float = BUDGET_SECONDS,
     ) -> None:
         self._benchmark = benchmark
+        self._budget_seconds = budget_seconds
         self._clock = clock
         self._section = section
         self._add_row = add_row
@@ -90,7 +97,7 @@ class Compare:
         start = time.perf_counter()
         rival.round()
         ours.round()
-        affordable = int(BUDGET_SECONDS / (time.perf_counter() - start))
+        affordable = int(self._budget_seconds / (time.perf_counter() - start))
         rounds = max(FEWEST_ROUNDS, min(ROUNDS, affordable))
         self._benchmark.pedantic(our_turn, setup=their_turn, rounds=rounds)
         self._benchmark.extra_info.update({"against": against, "its rounds": their_rounds})
@@ -102,5 +109,9 @@ class Compare:
                 estimate(their_rounds),
                 estimate(our_rounds),
                 target,
+                estimate="median" if estimate is statistics.median else "minimum",
+                rounds=rounds,
+                rival_median=statistics.median(their_rounds),
+                our_median=statistics.median(our_rounds),
             )
         )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import msgpack
@@ -14,7 +15,7 @@ import orjson
 import ormsgpack
 
 import change_buffers
-from contenders import OURS, Room
+from contenders import BY_NAME, OURS, Room
 from measure import Side, Timed
 from remote import serve
 
@@ -51,8 +52,14 @@ def avatar(rng: random.Random) -> dict[str, Any]:
 class Tick:
     """All avatars have moved; every view flushes, and what it got is packed. Only that counts."""
 
-    def __init__(self, pack: Callable[[Any], bytes], *, apart: bool = False) -> None:
-        self._room = Room(OURS, views=VIEWS)
+    def __init__(
+        self,
+        pack: Callable[[Any], bytes],
+        *,
+        implementation: ModuleType = OURS,
+        apart: bool = False,
+    ) -> None:
+        self._room = Room(implementation, views=VIEWS)
         self._rng = random.Random(1)
         self._pack = pack
         # Else all views are at the same position, and so send the same bytes.
@@ -71,8 +78,9 @@ class Tick:
             start = perf_counter()
             pack(flush())
             seconds += perf_counter() - start
-        for view in self._room.views:
-            view.flush_changed_nowait()
+        if self._apart:
+            for view in self._room.views:
+                view.flush_changed_nowait()
         return seconds
 
 
@@ -118,7 +126,11 @@ class Threads:
 def plain() -> dict[str, Side]:
     fragments = [msgpack.packb(key) + msgpack.packb(value) for key, value in content().items()]
     return {
-        **{name: Tick(by_hand(packb)) for name, packb in PACKERS.items()},
+        **{
+            f"{name}, {rival}": Tick(by_hand(packb), implementation=implementation)
+            for name, packb in PACKERS.items()
+            for rival, implementation in BY_NAME.items()
+        },
         "join": Timed("b''.join(fragments)", {"fragments": fragments}),
     }
 

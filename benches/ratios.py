@@ -24,6 +24,12 @@ class Row:
     target: float | None
     """The ratio to reach; none for what is only reported."""
     unit: str = "s"
+    estimate: str = "minimum"
+    """How `rival` and `ours` were made of the rounds."""
+    rounds: int = 1
+    rival_median: float | None = None
+    our_median: float | None = None
+    """Far above the minimum on a machine that was busy."""
 
     @property
     def ratio(self) -> float:
