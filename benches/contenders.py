@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,11 +17,9 @@ import reference
 OURS: ModuleType = change_buffers
 MODEL: ModuleType = reference
 BY_NAME = {"model": MODEL, "ours": OURS}
-try:
+with suppress(ImportError):
     # What all this is about; it is measured where it happens to be installed.
     BY_NAME["NanoVer"] = importlib.import_module("nanover.utilities.change_buffers")
-except ImportError:
-    pass
 
 
 class Room:

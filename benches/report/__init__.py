@@ -1,0 +1,1 @@
+"""Measures everything and writes the performance page from it: `make bench-report`."""
