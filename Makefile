@@ -216,6 +216,14 @@ bench: build ## Measure against the pure-Python model, as ratios
 	cargo bench --quiet --locked --package change-buffers-core --bench journal -- --quiet
 	$(BIN)/python -m pytest benches --quiet --benchmark-only --benchmark-quiet
 
+$(VENV)/report-dependencies: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group report
+	@touch $@
+
+.PHONY: bench-report
+bench-report: build $(VENV)/report-dependencies ## Measure all of docs/performance.md anew (OPTIONS=--quick)
+	cd benches && $(abspath $(BIN))/python -m report $(OPTIONS)
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf $(VENV) .venv-* target dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

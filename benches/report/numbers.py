@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 UNITS = {
-    "s": [(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
+    "s": [(1.0, "s"), (1e-3, "ms"), (1e-6, "us")],
     "B": [(1e6, "MB"), (1e3, "KB"), (1.0, "B")],
 }
+SMALLEST = 0.01
 
 
 def unit_for(values: Iterable[float], unit: str) -> tuple[float, str]:
-    """Choose by the geometric middle, so that neither end gets many zeros."""
-    values = list(values)
-    middle = (min(values) * max(values)) ** 0.5
-    fitting = [(scale, name) for scale, name in UNITS[unit] if scale <= middle]
-    # A microsecond is the scale of all this: no row is in nanoseconds alone.
-    if not fitting or fitting[0][1] == "ns":
-        return (1e-6, "us") if unit == "s" else UNITS[unit][-1]
-    return fitting[0]
+    """Choose what suits the largest, unless it leaves the smallest with too many zeros."""
+    largest, smallest = max(values := list(values)), min(values)
+    for scale, name in UNITS[unit]:
+        if largest >= scale and smallest >= SMALLEST * scale:
+            return scale, name
+    return UNITS[unit][-1]
 
 
 def quantities(values: Iterable[float], unit: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -11,7 +12,7 @@ mpl.use("svg")
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from report.encoding import ticks
 from report.figures import Figures, Series, Spread
@@ -27,7 +28,7 @@ COLOURS = {
     "call_soon_threadsafe": "#8a8a8a",
 }
 DASHES = {"dict.update": "--", "ours, views apart": ":", "all to be seen": "-", "all seen": ":"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": GREY,
     "axes.labelcolor": GREY,
     "axes.spines.right": False,
@@ -51,8 +52,9 @@ STYLE = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-WIDTH = 8.0
-HEIGHT = 3.6
+SIZE = (10.0, 3.6)
+WIDE = 13.0
+PER_SECOND = {"us": 1e6, "ms": 1e3}
 
 
 def colour(label: str) -> str:
@@ -63,31 +65,25 @@ def dash(label: str) -> str:
     return next((dash for ending, dash in DASHES.items() if label.endswith(ending)), "-")
 
 
-def two_panels(draw_left: Callable[[Axes], None], draw_right: Callable[[Axes], None]) -> Figure:
-    figure = Figure(figsize=(WIDTH * 1.25, HEIGHT))
-    left, right = figure.subplots(1, 2)
-    draw_left(left)
-    draw_right(right)
+def panels(*draw_each: Callable[[Axes], None]) -> Figure:
+    figure = Figure(figsize=(SIZE[0] if len(draw_each) < 3 else WIDE, SIZE[1]))
+    row = figure.subplots(1, len(draw_each), squeeze=False)[0]
+    for axes, draw in zip(row, draw_each, strict=True):
+        draw(axes)
     return figure
 
 
-def one_panel(draw: Callable[[Axes], None]) -> Figure:
-    figure = Figure(figsize=(WIDTH, HEIGHT))
-    draw(figure.subplots())
-    return figure
-
-
-def against(series: Series, x: str, y: str, title: str) -> Callable[[Axes], None]:
+def against(series: Series, x: str, unit: str, title: str) -> Callable[[Axes], None]:
     """Draw all contenders over the points, both axes logarithmic."""
 
     def draw(axes: Axes) -> None:
         for label, line in series.lines.items():
-            microseconds = [seconds * 1e6 for seconds in line.best]
+            values = [seconds * PER_SECOND[unit] for seconds in line.best]
             axes.plot(
-                series.points, microseconds, dash(label), marker="o", color=colour(label),
+                series.points, values, dash(label), marker="o", color=colour(label),
                 label=label, zorder=3 if label.startswith("ours") else 2,
             )  # fmt: skip
-        axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
+        axes.set(xscale="log", yscale="log", xlabel=x, ylabel=unit, title=title)
         in_plain_numbers(axes, "x")
         in_plain_numbers(axes, "y")
         axes.grid(visible=True)
@@ -98,7 +94,7 @@ def against(series: Series, x: str, y: str, title: str) -> Callable[[Axes], None
 
 def in_plain_numbers(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -139,6 +135,7 @@ def wake_ups(spreads: Mapping[str, Spread], title: str) -> Callable[[Axes], None
         axes.set_yticks(range(len(spreads)), list(spreads))
         axes.set(xscale="log", xlabel="us, median and p99", title=title)
         axes.set_ylim(len(spreads) - 0.4, -0.7)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         in_plain_numbers(axes, "x")
         axes.grid(visible=True, axis="x")
 
@@ -175,21 +172,22 @@ def drawings(figures: Figures) -> dict[str, Figure]:
     series = figures.series
     us = "us"
     return {
-        "update": two_panels(
+        "update": panels(
             against(series["update"], "views", us, "update of 1 key"),
             against(series["large_update"], "keys", us, "update that nobody follows"),
         ),
-        "flush": two_panels(
+        "flush": panels(
             against(series["buffer_flush"], "keys", us, "update and flush of one buffer"),
-            against(series["view_flush"], "keys", us, "flush of each of 100 views"),
+            against(series["view_flush"], "keys", us, "flush alone of each of 100 views"),
+            against(series["views_apart"], "keys", "ms", "100 views apart, all told"),
         ),
-        "room": one_panel(against(series["room"], "clients", us, "a tick of a room")),
-        "wake-up": two_panels(
+        "room": panels(against(series["room"], "clients", "ms", "a tick of a room")),
+        "wake-up": panels(
             wake_ups(figures.thread_wake_ups, "a thread is woken"),
             wake_ups(figures.task_wake_ups, "a task is woken"),
         ),
-        "memory": one_panel(memory(series["memory"])),
-        "encode": one_panel(encode(figures)),
+        "memory": panels(memory(series["memory"])),
+        "encode": panels(encode(figures)),
     }
 
 

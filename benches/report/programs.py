@@ -27,7 +27,12 @@ def comparisons(progress: Progress, json_file: Path, seconds_each: float | None)
     command += ["--verbose", f"--benchmark-json={json_file}"]
     if seconds_each is not None:
         command.append(f"--seconds-each={seconds_each}")
-    run(command, lambda line: [progress(int(percent) / 100) for percent in PERCENT.findall(line)])
+
+    def read(line: str) -> None:
+        for percent in PERCENT.findall(line):
+            progress(int(percent) / 100)
+
+    run(command, read)
     rows = json.loads(json_file.read_text(encoding="utf-8"))["ratios"]
     derived = {"ratio", "reached"}
     return [

@@ -57,6 +57,26 @@ class Flushes:
         return seconds / flushed
 
 
+def flushes_apart(implementation: ModuleType, keys: int) -> Timed:
+    """The whole of it: all updates and all flushes, no two of which give the same."""
+    room = Room(implementation, keys=keys, views=VIEWS)
+    return Timed(
+        """
+update(updates)
+for flush in flushes:
+    update(clock)
+    flush().updates
+""",
+        {
+            "update": room.multi_view.update,
+            "updates": numbered(keys),
+            "clock": {"clock": 1},
+            "flushes": [view.flush_changed_blocking for view in room.views],
+            "room": room,
+        },
+    )
+
+
 class GrowthOfProcess:
     """The bytes by which a process grows for so many views."""
 
@@ -100,6 +120,10 @@ def view_flushes(keys: int) -> Mapping[str, Side]:
     }
 
 
+def whole_flushes_apart(keys: int) -> Mapping[str, Side]:
+    return {name: flushes_apart(module, keys) for name, module in BY_NAME.items()}
+
+
 def room_ticks(clients: int) -> Mapping[str, Side]:
     return {name: room_tick(module, clients) for name, module in BY_NAME.items()}
 
@@ -116,6 +140,7 @@ PLANS = {
     "large_update": Plan([1, 3, 10, 30, 100, 300, 1000, 10_000], large_updates, 2),
     "buffer_flush": Plan([1, 3, 10, 30, 100, 300, 1000, 10_000], buffer_flushes, 2),
     "view_flush": Plan([1, 3, 10, 30, 100, 300, 1000], view_flushes, 4),
+    "views_apart": Plan([1, 3, 10, 30, 100, 300, 1000], whole_flushes_apart, 3),
     "room": Plan([10, 20, 50, 100, 200, 500], room_ticks, 5),
     # A process grows by pages, and the same way each time.
     "memory": Plan([1000, 2000, 5000, 10_000], memory, 0),

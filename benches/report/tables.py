@@ -14,6 +14,15 @@ from report.numbers import count, digits, quantities, times
 
 LEVEL = 1.1
 """What is less than that much faster is called level."""
+SERIES = {
+    "update": "update of 1 key, {} views",
+    "large_update": "update of {} keys that nobody follows",
+    "buffer_flush": "update and flush of one buffer, {} keys",
+    "view_flush": "flush of one of 100 views, {} keys",
+    "views_apart": "update of {} keys, 100 views apart flush, all told",
+    "room": "a tick of a room of {} clients",
+}
+"""Those in which the model has a line of the same name as ours."""
 PERCENTILES = {"1": "p1", "50": "p50", "90": "p90", "99": "p99", "99.9": "p99.9"}
 
 
@@ -103,7 +112,7 @@ def behind(figures: Figures) -> str:
             for row in rows
         ],
     )
-    text = f"Less than {LEVEL} times as fast:\n\n{level}\n\n"
+    text = f"Less than {LEVEL} times as fast:\n\n{level}\n\n{behind_in_series(figures)}\n\n"
     if not missed:
         return text + "No target was missed."
     targets = table(
@@ -114,6 +123,22 @@ def behind(figures: Figures) -> str:
         ],
     )
     return f"{text}Targets that were missed:\n\n{targets}"
+
+
+def behind_in_series(figures: Figures) -> str:
+    rows = []
+    for name, what in SERIES.items():
+        series = figures.series[name]
+        model = series.lines["model"].best
+        for label, line in series.lines.items():
+            for point, theirs, ours in zip(series.points, model, line.best, strict=True):
+                if label.startswith("ours") and theirs / ours < LEVEL:
+                    cells = [*quantities([theirs, ours], "s"), times(theirs / ours)]
+                    rows.append([what.format(count(point)), label, *cells])
+    if not rows:
+        return "At no point of the plots."
+    heads = ["work", "side", "model", "ours", "ratio"]
+    return f"And at these points of the plots:\n\n{table(heads, rows)}"
 
 
 def with_ourselves(row: Row) -> bool:
@@ -175,6 +200,7 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
     "large update": lambda figures: series(figures, "large_update", "keys"),
     "buffer flush": lambda figures: series(figures, "buffer_flush", "keys"),
     "view flush": lambda figures: series(figures, "view_flush", "keys"),
+    "views apart": lambda figures: series(figures, "views_apart", "keys"),
     "room": lambda figures: series(figures, "room", "clients"),
     "memory": lambda figures: series(figures, "memory", "views", "B"),
     "threads": lambda figures: wake_ups(figures.thread_wake_ups),
