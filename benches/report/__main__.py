@@ -64,7 +64,7 @@ def measure(display: Display, *, quick: bool) -> Figures:
     for name, plan in PLANS.items():
         seconds = min(plan.seconds, QUICK_SECONDS) if quick else plan.seconds
         with display.part(name.replace("_", " ")) as progress:
-            for series[name] in turns.measure(plan.points, plan.sides, seconds):
+            for series[name] in turns.measure(plan.points, plan.sides, seconds, plan.builds):
                 progress(len(series[name].points) / len(plan.points))
     wake_ups: dict[str, dict[str, Spread]] = {}
     for name, sides in (("threads", latency.THREADS), ("tasks", latency.TASKS)):

@@ -52,8 +52,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-SIZE = (10.0, 3.6)
-WIDE = 13.0
+SIZE = (9.0, 3.6)
 PER_SECOND = {"us": 1e6, "ms": 1e3}
 
 
@@ -66,7 +65,7 @@ def dash(label: str) -> str:
 
 
 def panels(*draw_each: Callable[[Axes], None]) -> Figure:
-    figure = Figure(figsize=(SIZE[0] if len(draw_each) < 3 else WIDE, SIZE[1]))
+    figure = Figure(figsize=SIZE)
     row = figure.subplots(1, len(draw_each), squeeze=False)[0]
     for axes, draw in zip(row, draw_each, strict=True):
         draw(axes)
@@ -179,9 +178,11 @@ def drawings(figures: Figures) -> dict[str, Figure]:
         "flush": panels(
             against(series["buffer_flush"], "keys", us, "update and flush of one buffer"),
             against(series["view_flush"], "keys", us, "flush alone of each of 100 views"),
+        ),
+        "room": panels(
+            against(series["room"], "clients", "ms", "a tick of a room"),
             against(series["views_apart"], "keys", "ms", "100 views apart, all told"),
         ),
-        "room": panels(against(series["room"], "clients", "ms", "a tick of a room")),
         "wake-up": panels(
             wake_ups(figures.thread_wake_ups, "a thread is woken"),
             wake_ups(figures.task_wake_ups, "a task is woken"),

@@ -26,6 +26,7 @@ class Plan:
     sides: Sides
     seconds: float
     """For each point."""
+    builds: int = 3
 
 
 class Flushes:
@@ -143,5 +144,5 @@ PLANS = {
     "views_apart": Plan([1, 3, 10, 30, 100, 300, 1000], whole_flushes_apart, 3),
     "room": Plan([10, 20, 50, 100, 200, 500], room_ticks, 5),
     # A process grows by pages, and the same way each time.
-    "memory": Plan([1000, 2000, 5000, 10_000], memory, 0),
+    "memory": Plan([1000, 2000, 5000, 10_000], memory, 0, builds=1),
 }

@@ -29,11 +29,21 @@ def take_turns(sides: Mapping[str, Side], seconds: float) -> dict[str, list[floa
     return rounds
 
 
-def measure(points: Sequence[int], sides: Sides, seconds: float) -> Iterator[Series]:
-    """Measure point after point, and give what there is so far."""
+def measure(
+    points: Sequence[int], sides: Sides, seconds: float, builds: int = 1
+) -> Iterator[Series]:
+    """Measure point after point, and give what there is so far.
+
+    The sides are built so many times, because where their objects happen to lie in memory can
+    make one slower for all its life.
+    """
     lines: dict[str, Line] = {}
     for number, point in enumerate(points, 1):
-        for name, rounds in take_turns(sides(point), seconds).items():
+        found: dict[str, list[float]] = {}
+        for _ in range(builds):
+            for name, rounds in take_turns(sides(point), seconds / builds).items():
+                found.setdefault(name, []).extend(rounds)
+        for name, rounds in found.items():
             line = lines.setdefault(name, Line([], []))
             line.best.append(min(rounds))
             line.median.append(statistics.median(rounds))
