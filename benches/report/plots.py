@@ -134,7 +134,7 @@ def wake_ups(spreads: Mapping[str, Spread], title: str) -> Callable[[Axes], None
         axes.set_yticks(range(len(spreads)), list(spreads))
         axes.set(xscale="log", xlabel="us, median and p99", title=title)
         axes.set_ylim(len(spreads) - 0.4, -0.7)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         in_plain_numbers(axes, "x")
         axes.grid(visible=True, axis="x")
 
