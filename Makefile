@@ -76,8 +76,8 @@ fuzz: | tools ## Try random operations on the Rust core for FUZZ_SECONDS, 60 if 
 # So what is about the data itself is tested in both.
 .PHONY: test-python
 test-python: build ## Run the Python tests
-	$(BIN)/python -m pytest --ignore=tests/encode
-	$(BIN)/python -m pytest @tests/with_codecs.txt
+	$(BIN)/python -m pytest --numprocesses=2 --ignore=tests/encode
+	$(BIN)/python -m pytest --numprocesses=2 @tests/with_codecs.txt
 
 SOAK_SECONDS ?= 900
 SOAK_OPERATIONS ?= 10000000

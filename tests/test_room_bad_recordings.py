@@ -78,7 +78,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     ("data", "expected"),
     [
         (b"\n \n", "line 2: the file ends without a single record"),
-        (gzip.compress(b""), "line 0: the file ends without a single record"),
+        (gzip.compress(b"", mtime=0), "line 0: the file ends without a single record"),
         (b"hello\n", "line 1: not a JSON record (Expecting value: line 1 column 1 (char 0))"),
         (b"[1]\n", "line 1: a record is a JSON object, this is a list"),
         (b"3\n", "line 1: a record is a JSON object, this is a number"),
@@ -95,8 +95,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         (b'{"t": 0, "removals": [1]}\n', "line 1: the key 1 is a number, not a string"),
         (b"[" * 100_000, "line 1: "),
         (b'{"t": 0}\n\xff\n', "line 2: not a recording: byte 1 of the line is not text"),
-        (gzip.compress(b'{"t": 0}\n') + b"junk", "after line 1: the gzip data are damaged"),
-        (gzip.compress(b"x" * 99)[:-8] + bytes(8), "the gzip data are damaged (CRC check failed"),
+        (
+            gzip.compress(b'{"t": 0}\n', mtime=0) + b"junk",
+            "after line 1: the gzip data are damaged",
+        ),
+        (
+            gzip.compress(b"x" * 99, mtime=0)[:-8] + bytes(8),
+            "the gzip data are damaged (CRC check failed",
+        ),
     ],
 )
 def test_lines_that_are_no_recording(kit: Kit, tmp_path: Path, data: bytes, expected: str) -> None:

@@ -191,11 +191,14 @@ def tested(
     """Run the tests of a folder in an environment; say how many passed, and whether all did."""
     counts: Counter[str] = Counter()
     is_good = True
-    threads = [f"--parallel-threads={THREADS}"] if interpreter.is_free_threaded else []
+    # Without the GIL each test runs in several threads, else the tests in two processes.
+    several = (
+        f"--parallel-threads={THREADS}" if interpreter.is_free_threaded else "--numprocesses=2"
+    )
     for selection in selections:
         with tempfile.TemporaryDirectory() as reports:
             report = Path(reports) / "report.xml"
-            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", *threads]
+            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", several]
             done = subprocess.run([*command, *selection], cwd=folder, env=environment, check=False)
             is_good &= done.returncode == 0
             if report.exists():
