@@ -30,7 +30,12 @@ run: Runner = _bounded(asyncio.run)
 
 RUNNERS = [
     pytest.param(run, id="asyncio"),
-    pytest.param(_bounded(partial(asyncio.run, debug=True)), id="debug"),
+    pytest.param(
+        _bounded(partial(asyncio.run, debug=True)),
+        id="debug",
+        # It takes ten times as long for its tracebacks: too long for several loops at once.
+        marks=pytest.mark.thread_unsafe(reason="asyncio's debug mode is slow"),
+    ),
     pytest.param(
         _bounded(uvloop.run) if uvloop else None,
         id="uvloop",
