@@ -208,13 +208,18 @@ fn own_or_borrowed_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Updates<'p
 
 /// Adds the items of a dictionary; says no if a key is not an exact `str`. Runs no Python code.
 fn set_all(batch: &mut Batch, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
-    batch.reserve(dict.len());
+    let mut end = Ok(true);
     // Spares the iterator the search for an item after the last.
-    for (key, value) in dict.iter().take(dict.len()) {
-        let Ok(key) = key.cast_into_exact::<PyString>() else { return Ok(false) };
-        batch.set(Name::of_exact(key)?, Value::new(value));
-    }
-    Ok(true)
+    let items = dict.iter().take(dict.len()).map_while(|(key, value)| {
+        match key.cast_into_exact::<PyString>().map(Name::of_exact) {
+            Ok(Ok(name)) => return Some((name, Value::new(value))),
+            Ok(Err(error)) => end = Err(error),
+            Err(_) => end = Ok(false),
+        }
+        None
+    });
+    batch.set_all(items);
+    end
 }
 
 fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {

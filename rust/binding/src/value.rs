@@ -43,6 +43,7 @@ impl Value {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
         self.parts(py).0
     }

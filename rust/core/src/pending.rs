@@ -2,11 +2,12 @@
 //! detached.
 //!
 //! Most buffers see one update, then one flush. Such a change is kept as it came and handed back
-//! as it came; only when a second one arrives are they merged, key by key.
+//! as it came; only when a second one arrives are they merged, key by key. What a view owed when it
+//! was detached is like such a change.
 
 use std::hash::BuildHasher;
 
-use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
+use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks, oldest_first};
 use crate::index::Index;
 use crate::journal::Seen;
 
@@ -71,15 +72,21 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
 
     /// Takes over what a journal still owes the view, given from the newest mark back.
     ///
-    /// Where both name a key, the newer one counts.
+    /// Where both name a key, the newer one counts. `version` must not be older than any mark.
     pub(crate) fn absorb<'a>(
         &mut self,
         unseen: impl Iterator<Item = Seen<'a, K, V>>,
+        version: u64,
         displaced: &mut Displaced<K, V, W>,
     ) where
         K: 'a,
         V: Clone + 'a,
     {
+        if self.is_empty() {
+            let marks = oldest_first(unseen.map(|seen| seen.mark));
+            self.first = (!marks.is_empty()).then_some((Batch { marks, whole: None }, version));
+            return;
+        }
         displaced.whole = self.spread();
         let taken: Vec<_> = unseen
             .map(|seen| (self.place_of(&seen.mark.key), seen))
@@ -185,6 +192,14 @@ mod tests {
         displaced
     }
 
+    /// Absorbs marks of one version, given from the newest back.
+    fn absorb(pending: &mut Subject, marks: &[(&'static str, Fate<i32>)], version: u64) {
+        let marks: Vec<_> =
+            marks.iter().map(|(key, fate)| Mark { key: *key, fate: fate.clone() }).collect();
+        let unseen = marks.iter().map(|mark| Seen { mark, version, born: 0 });
+        pending.absorb(unseen, version, &mut Displaced::default());
+    }
+
     fn whole(key: &'static str) -> Batch<&'static str, i32, &'static str> {
         let mut batch = batch(&[(key, 1)], &[]);
         batch.finish("as given");
@@ -230,11 +245,31 @@ mod tests {
         let marks = [("other", 4), ("new", 4), ("old", 7)]
             .map(|(key, version)| (Mark { key, fate: Fate::Set(2) }, version));
         let unseen = marks.iter().map(|(mark, version)| Seen { mark, version: *version, born: 0 });
-        pending.absorb(unseen, &mut Displaced::default());
+        pending.absorb(unseen, 9, &mut Displaced::default());
         assert_eq!(
             taken(&mut pending),
             [("old", Fate::Set(2)), ("new", Fate::Set(9)), ("other", Fate::Set(2))]
         );
+    }
+
+    #[test]
+    fn what_is_absorbed_first_is_merged_with_what_comes_later() {
+        let mut pending = Subject::default();
+        absorb(&mut pending, &[("c", Fate::Removed), ("b", Fate::Set(1)), ("a", Fate::Set(1))], 3);
+        let _ = push(&mut pending, batch(&[("a", 4)], &[]), 4);
+        absorb(&mut pending, &[("a", Fate::Set(3)), ("c", Fate::Set(3))], 3);
+        absorb(&mut pending, &[("b", Fate::Set(5))], 5);
+        assert_eq!(
+            taken(&mut pending),
+            [("a", Fate::Set(4)), ("b", Fate::Set(5)), ("c", Fate::Removed)]
+        );
+    }
+
+    #[test]
+    fn absorbing_nothing_leaves_nothing_pending() {
+        let mut pending = Subject::default();
+        absorb(&mut pending, &[], 1);
+        assert!(pending.is_empty());
     }
 
     #[test]

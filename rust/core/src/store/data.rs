@@ -6,7 +6,7 @@ use slab::Slab;
 
 use super::waiters::{Waiters, WakeFor, Want};
 use super::{Filter, Harvest, ViewId, Whole};
-use crate::batch::{Displaced, Fate, Key, Mark, Marks};
+use crate::batch::{Displaced, Fate, Key, Mark, Marks, oldest_first};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
 use crate::sync::SegQueue;
@@ -255,9 +255,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let filter = self.views[view.0].filter.as_ref();
         let concerns = |mark: &Mark<K, V>| filter.is_none_or(|filter| filter(&mark.key));
         let unseen = self.journal.unseen(cursor).map(|seen| seen.mark);
-        let mut marks: Marks<K, V> = unseen.filter(|mark| concerns(mark)).cloned().collect();
-        marks.reverse();
-        marks
+        oldest_first(unseen.filter(|mark| concerns(mark)))
     }
 
     /// Moves what the journal owes a view to what the view holds itself.
@@ -267,7 +265,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) {
             let concerns = |key: &K| filter.as_ref().is_none_or(|filter| filter(key));
             let unseen = journal.unseen(cursor).filter(|seen| concerns(&seen.mark.key));
-            pending.absorb(unseen, displaced);
+            pending.absorb(unseen, journal.version(), displaced);
             journal.advance(cursor, &mut displaced.marks);
         }
     }
