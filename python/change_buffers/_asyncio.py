@@ -114,8 +114,13 @@ class _Loop:
         return hub.id
 
     def future(self, delay: float) -> asyncio.Future[None]:
-        """Make a future that is done after so many seconds, if nobody sets it before."""
-        loop = asyncio.get_running_loop()
+        """Make a future of this loop, which runs in this thread.
+
+        It is done after so many seconds, if nobody sets it before.
+        """
+        # Not `get_running_loop()`: before CPython 3.12 that is a system call.
+        loop = self.asyncio_loop()
+        assert loop is not None
         future = loop.create_future()
         if delay < math.inf:
             tick = math.ceil((loop.time() + delay) * _TICKS_PER_SECOND)

@@ -22,7 +22,6 @@ use crate::subscription::{Step, Subscription};
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct NextChange {
     subscription: Py<Subscription>,
-    home: Home,
     /// A leaf among the locks: only references are moved under it.
     stage: Mutex<Stage>,
 }
@@ -52,8 +51,8 @@ impl Wait {
 }
 
 impl NextChange {
-    pub(crate) fn new(subscription: Py<Subscription>, home: Home) -> Self {
-        Self { subscription, home, stage: Mutex::new(Stage::Idle) }
+    pub(crate) fn new(subscription: Py<Subscription>) -> Self {
+        Self { subscription, stage: Mutex::new(Stage::Idle) }
     }
 
     fn enter(&self, stage: Stage) -> Stage {
@@ -122,13 +121,12 @@ impl NextChange {
     ) -> PyResult<Option<Wait>> {
         let shared = buffer.shared();
         let subscription = self.subscription.get();
-        // Not that of the call: it may be awaited in another event loop.
-        let home = Home::now(py, Some(self.home.clone()))?;
+        let home = Home::now(py, subscription.home())?;
         let hub = home.hub(py, &shared)?;
         let left = |until: Instant| (until - Instant::now()).as_secs_f64();
         let seconds = until.map_or(f64::INFINITY, left);
         let future = home.future(py, seconds)?;
-        if self.home.hub.is_none() {
+        if home.hub.is_none() {
             subscription.settle(home.with_hub(hub));
         }
         let awaiting = future.bind(py).call_method0(intern!(py, "__await__"))?;
@@ -203,7 +201,6 @@ impl NextChange {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.subscription)?;
-        self.home.visit(&visit)?;
         let Some(stage) = self.stage.try_lock() else { return Ok(()) };
         if let Stage::Waiting(Wait { shared, future, awaiting, .. }) = &*stage {
             visit.call(shared)?;

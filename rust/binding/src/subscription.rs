@@ -211,6 +211,11 @@ impl Subscription {
         if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
+    /// Where the tasks were last; they may be elsewhere now.
+    pub(crate) fn home(&self) -> Option<Home> {
+        self.state.lock().home.clone()
+    }
+
     /// Remembers where the tasks are.
     pub(crate) fn settle(&self, home: Home) {
         let mut state = self.state.lock();
@@ -293,8 +298,10 @@ impl Subscription {
 
     fn __anext__(slf: Py<Self>, py: Python<'_>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        let last = slf.get().state.lock().home.clone();
-        Ok(NextChange::new(slf, Home::now(py, last)?))
+        if slf.get().home().is_none() {
+            slf.get().settle(Home::now(py, None)?);
+        }
+        Ok(NextChange::new(slf))
     }
 
     /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
