@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Filter, Flush, Frozen, HubId, ViewId, WakeFor};
+use change_buffers_core::store::{Filter, Flush, Frozen, Harvest, HubId, ViewId, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -167,8 +167,9 @@ impl DictionaryChangeBuffer {
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen and nothing is pending.
     fn flush_changed_nowait(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
-        match self.store.flush(self.view) {
-            Flush::Change(harvest) => change(py, &self.store, harvest).map(Some),
+        let mut harvest = Harvest::default();
+        match self.store.flush(self.view, &mut harvest) {
+            Flush::Change => change(py, &self.store, &mut harvest).map(Some),
             Flush::Drained => Err(drained()),
             Flush::Nothing => Ok(None),
         }

@@ -33,10 +33,10 @@ impl Finished {
 pub(crate) fn change(
     py: Python<'_>,
     store: &PyStore,
-    harvest: Harvest<Name, Value, Finished>,
+    harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
     let Harvest { marks, whole, memo } = harvest;
-    match whole {
+    match whole.take() {
         Some(Whole::Owned(Finished::Dicts(dicts))) => return DictionaryChange::owning(py, dicts),
         Some(Whole::Shared(Finished::Dicts(dicts))) => {
             return DictionaryChange::owning(py, dicts.copy(py)?);
@@ -47,14 +47,14 @@ pub(crate) fn change(
         None => {}
     }
     if fragments_are_shared() {
-        let source = Py::new(py, Source::new(marks, memo.is_some()))?;
-        if let Some(ticket) = memo {
+        let source = Py::new(py, Source::new(std::mem::take(marks), memo.is_some()))?;
+        if let Some(ticket) = memo.take() {
             store.memoize(ticket, Finished::Source(source.clone_ref(py)));
         }
         return Ok(DictionaryChange::unopened(source));
     }
-    let dicts = Dicts::of(py, &marks)?;
-    if let Some(ticket) = memo {
+    let dicts = Dicts::of(py, marks)?;
+    if let Some(ticket) = memo.take() {
         store.memoize(ticket, Finished::Dicts(dicts.copy(py)?));
     }
     DictionaryChange::owning(py, dicts)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::sleep::Sleeper;
-use change_buffers_core::store::{Filter, Flush, HubId, Ticket, WakeFor};
+use change_buffers_core::store::{Filter, Flush, Harvest, HubId, Ticket, WakeFor};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -172,9 +172,10 @@ impl Subscription {
                 Step::Wait(holder, WakeFor::End, Some(due))
             });
         }
-        Ok(match buffer.store().flush(buffer.view()) {
-            Flush::Change(harvest) => {
-                let change = change(py, buffer.store(), harvest)?;
+        let mut harvest = Harvest::default();
+        Ok(match buffer.store().flush(buffer.view(), &mut harvest) {
+            Flush::Change => {
+                let change = change(py, buffer.store(), &mut harvest)?;
                 // As late as can be: from here it goes to whoever waits for it.
                 self.state.lock().delivered = Some(Instant::now());
                 Step::Deliver(change)

@@ -175,17 +175,17 @@ impl<K, V, I: Iterator<Item = (K, Fate<V>)>> Iterator for InPlace<I> {
     }
 }
 
-/// Clones marks that are given from the newest back.
+/// Adds clones of marks that are given from the newest back.
 pub(crate) fn oldest_first<'a, K: Clone + 'a, V: Clone + 'a>(
     newest_first: impl Iterator<Item = &'a Mark<K, V>>,
-) -> Marks<K, V> {
+    marks: &mut Marks<K, V>,
+) {
     // Their number is not known before.
     let newest_first: SmallVec<[_; 16]> = newest_first.collect();
-    let mut marks = Marks::with_capacity(newest_first.len());
+    marks.reserve(newest_first.len());
     let parts =
         newest_first.into_iter().rev().map(|Mark { key, fate }| (key.clone(), fate.clone()));
     marks.extend(InPlace(parts));
-    marks
 }
 
 impl<K, V, W> Default for Batch<K, V, W> {

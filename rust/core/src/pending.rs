@@ -83,8 +83,9 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         V: Clone + 'a,
     {
         if self.is_empty() {
-            let marks = oldest_first(unseen.map(|seen| seen.mark));
-            self.first = (!marks.is_empty()).then_some((Batch { marks, whole: None }, version));
+            let mut owed = Batch::default();
+            oldest_first(unseen.map(|seen| seen.mark), &mut owed.marks);
+            self.first = (!owed.is_empty()).then_some((owed, version));
             return;
         }
         displaced.whole = self.spread();
@@ -107,15 +108,16 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
     }
 
     /// Hands everything out and forgets it.
-    pub(crate) fn take(&mut self) -> (Marks<K, V>, Option<W>) {
-        if let Some((Batch { marks, whole }, _)) = self.first.take() {
-            return (marks, whole);
+    pub(crate) fn take_into(&mut self, marks: &mut Marks<K, V>) -> Option<W> {
+        if let Some((first, _)) = self.first.take() {
+            *marks = first.marks;
+            return first.whole;
         }
         self.index.clear();
-        let marks = self.held.drain(..).map(|held| held.mark).collect();
+        marks.extend(self.held.drain(..).map(|held| held.mark));
         self.index.shrink_to(KEPT_CAPACITY);
         self.held.shrink_to(KEPT_CAPACITY);
-        (marks, None)
+        None
     }
 
     /// What is held, the oldest key first.
@@ -207,14 +209,16 @@ mod tests {
     }
 
     fn taken(pending: &mut Subject) -> Vec<(&'static str, Fate<i32>)> {
-        pending.take().0.into_iter().map(|mark| (mark.key, mark.fate)).collect()
+        let mut marks = Marks::new();
+        let _ = pending.take_into(&mut marks);
+        marks.into_iter().map(|mark| (mark.key, mark.fate)).collect()
     }
 
     #[test]
     fn a_single_change_comes_back_whole() {
         let mut pending = Subject::default();
         let _ = push(&mut pending, whole("a"), 1);
-        assert_eq!(pending.take().1, Some("as given"));
+        assert_eq!(pending.take_into(&mut Marks::new()), Some("as given"));
         assert!(pending.is_empty());
     }
 
@@ -278,7 +282,9 @@ mod tests {
         for version in 0..2 {
             let _ = push(&mut pending, Batch::new((0..10_000).map(|key| (key, ())), []), version);
         }
-        assert_eq!(pending.take().0.len(), 10_000);
+        let mut marks = Marks::new();
+        assert_eq!(pending.take_into(&mut marks), None);
+        assert_eq!(marks.len(), 10_000);
         assert!(pending.held.capacity() < 1000);
     }
 }

@@ -8,6 +8,7 @@
 
 mod collect;
 mod data;
+mod harvest;
 mod hubs;
 mod stats;
 mod waiters;
@@ -18,6 +19,7 @@ use std::sync::atomic::Ordering;
 
 pub use self::data::MemoTicket;
 use self::data::{Data, View};
+pub use self::harvest::{Flush, Harvest, Whole};
 pub use self::stats::Stats;
 use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
@@ -61,37 +63,6 @@ pub struct Read<K, V> {
     pub value: Option<V>,
     /// Orders keys by when they were last added to the content.
     pub born: u64,
-}
-
-/// What a view had to say.
-#[derive(Debug)]
-pub enum Flush<K, V, W> {
-    /// This is what was pending.
-    Change(Harvest<K, V, W>),
-    /// Nothing is pending, something may come.
-    Nothing,
-    /// Nothing is pending and nothing will be: the view is frozen.
-    Drained,
-}
-
-/// Everything that was pending for one view.
-#[derive(Debug)]
-pub struct Harvest<K, V, W> {
-    /// Each key once. Empty if there is a finished form from the memo.
-    pub marks: Marks<K, V>,
-    /// The finished form of all this, if there is one.
-    pub whole: Option<Whole<W>>,
-    /// Others have the same to expect: a finished form would be of use, see [`Store::memoize`].
-    pub memo: Option<MemoTicket>,
-}
-
-/// A finished form of a change.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Whole<W> {
-    /// The receiver's own.
-    Owned(W),
-    /// Others have it too: to be copied.
-    Shared(W),
 }
 
 /// Which keys a view is about. Runs under the data mutex: it must not block, panic or call back.
@@ -221,20 +192,20 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         Ok(())
     }
 
-    /// Takes everything that is pending for a view.
-    pub fn flush(&self, view: ViewId) -> Flush<K, V, W> {
+    /// Takes everything that is pending for a view, into an empty harvest.
+    pub fn flush(&self, view: ViewId, harvest: &mut Harvest<K, V, W>) -> Flush {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
-        let Some(harvest) = data.harvest(view, &mut displaced) else {
+        if !data.harvest(view, harvest, &mut displaced) {
             return if data.is_frozen(view) { Flush::Drained } else { Flush::Nothing };
-        };
+        }
         data.flushes += 1;
         // Whoever paces itself on a frozen view need not wait for what another thread took.
         let woken =
             if data.is_frozen(view) { data.waiters.view_ended(view) } else { Woken::default() };
         drop(data);
         self.wake(woken);
-        Flush::Change(harvest)
+        Flush::Change
     }
 
     /// Keeps the finished form of a harvest for the others that have the same to expect.
@@ -337,7 +308,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             self.has_departed.swap(true, Ordering::Release);
             return Vec::new();
         };
-        let (held, _) = closed.pending.take();
+        let mut held = Marks::new();
+        drop(closed.pending.take_into(&mut held));
         let marks = held.into_iter().chain(displaced.marks);
         marks.filter_map(|mark| mark.fate.into_value()).collect()
     }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::{Ring, Store, ViewId};
-use crate::batch::Key;
+use crate::batch::{Key, Marks};
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Shows everything the content holds, unless the mutex is taken. Never blocks.
@@ -47,7 +47,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Forgets what a view holds for itself alone.
     pub fn clear_view(&self, view: ViewId) {
-        let cleared = self.lock().views[view.0].pending.take();
-        drop(cleared);
+        let mut marks = Marks::new();
+        let whole = self.lock().views[view.0].pending.take_into(&mut marks);
+        drop((marks, whole));
     }
 }

@@ -159,20 +159,25 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         }
     }
 
+    /// Says no if there is nothing.
     pub(super) fn harvest(
         &mut self,
         view: ViewId,
+        harvest: &mut Harvest<K, V, W>,
         displaced: &mut Displaced<K, V, W>,
-    ) -> Option<Harvest<K, V, W>> {
+    ) -> bool {
         let View { cursor, pending, .. } = &self.views[view.0];
         match cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
-            Some(cursor) if pending.is_empty() => return self.read(view, cursor, displaced),
+            Some(cursor) if pending.is_empty() => {
+                return self.read(view, cursor, harvest, displaced);
+            }
             Some(_) => self.settle(view, displaced),
-            None if pending.is_empty() => return None,
+            None if pending.is_empty() => return false,
             None => {}
         }
-        let (marks, whole) = self.views[view.0].pending.take();
-        Some(Harvest { marks, whole: whole.map(Whole::Owned), memo: None })
+        let whole = self.views[view.0].pending.take_into(&mut harvest.marks);
+        harvest.whole = whole.map(Whole::Owned);
+        true
     }
 
     /// What a view has yet to see, from the memo if it is there. It has seen it then.
@@ -180,22 +185,27 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         &mut self,
         view: ViewId,
         cursor: CursorId,
+        harvest: &mut Harvest<K, V, W>,
         displaced: &mut Displaced<K, V, W>,
-    ) -> Option<Harvest<K, V, W>> {
+    ) -> bool {
         let position = self.journal.position(cursor);
         let sees_all = self.views[view.0].filter.is_none();
         let has_company = sees_all && self.journal.has_company(cursor);
-        let whole = if sees_all { self.take_memo(position, has_company) } else { None };
-        let marks = if whole.is_none() { self.unseen(view, cursor) } else { Marks::new() };
-        self.journal.advance(cursor, &mut displaced.marks);
-        if whole.is_none() && marks.is_empty() {
-            return None;
+        if sees_all {
+            harvest.whole = self.take_memo(position, has_company);
         }
+        if harvest.whole.is_some() {
+            self.journal.advance(cursor, &mut displaced.marks);
+            return true;
+        }
+        self.unseen(view, cursor, &mut harvest.marks);
+        self.journal.advance(cursor, &mut displaced.marks);
         // A value that is no part of the content is kept for those alone who have yet to see it.
         let is_transient = |mark: &Mark<K, V>| matches!(mark.fate, Fate::SetAndRemoved(_));
-        let memo = (has_company && whole.is_none() && !marks.iter().any(is_transient))
-            .then(|| MemoTicket { position, end: self.journal.end() });
-        Some(Harvest { marks, whole, memo })
+        if has_company && !harvest.marks.iter().any(is_transient) {
+            harvest.memo = Some(MemoTicket { position, end: self.journal.end() });
+        }
+        !harvest.marks.is_empty()
     }
 
     fn take_memo(&mut self, position: Position, has_company: bool) -> Option<Whole<W>> {
@@ -242,7 +252,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let View { cursor, pending, .. } = &self.views[view.0];
         match *cursor {
             // Left in the journal, so that values which are replaced meanwhile are not kept here.
-            Some(cursor) if pending.is_empty() => self.unseen(view, cursor),
+            Some(cursor) if pending.is_empty() => {
+                let mut marks = Marks::new();
+                self.unseen(view, cursor, &mut marks);
+                marks
+            }
             _ => {
                 self.settle(view, displaced);
                 self.views[view.0].pending.marks().cloned().collect()
@@ -251,11 +265,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// What a view has yet to see, the oldest first.
-    fn unseen(&self, view: ViewId, cursor: CursorId) -> Marks<K, V> {
+    fn unseen(&self, view: ViewId, cursor: CursorId, marks: &mut Marks<K, V>) {
         let filter = self.views[view.0].filter.as_ref();
         let concerns = |mark: &Mark<K, V>| filter.is_none_or(|filter| filter(&mark.key));
         let unseen = self.journal.unseen(cursor).map(|seen| seen.mark);
-        oldest_first(unseen.filter(|mark| concerns(mark)))
+        oldest_first(unseen.filter(|mark| concerns(mark)), marks);
     }
 
     /// Moves what the journal owes a view to what the view holds itself.

@@ -23,8 +23,8 @@ fn each_single_update_wakes_the_thread_that_waits_for_it() {
     thread::scope(|scope| {
         let consumer = scope.spawn(|| {
             while taken.load(Ordering::Relaxed) < CHANGES {
-                match store.flush(view) {
-                    Flush::Change(_) => drop(taken.fetch_add(1, Ordering::Release)),
+                match store.flush(view, &mut Harvest::default()) {
+                    Flush::Change => drop(taken.fetch_add(1, Ordering::Release)),
                     Flush::Drained => break,
                     Flush::Nothing => {
                         if let Some(sleeper) = store.wait(view, WakeFor::Change) {

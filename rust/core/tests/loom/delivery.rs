@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use change_buffers_core::store::{Flush, Whole};
+use change_buffers_core::store::{Flush, Harvest, Whole};
 
 use crate::{Empty, Subject, Value, endings, join, set, spawn, take};
 
@@ -121,12 +121,14 @@ fn a_finished_form_stands_for_nothing_that_came_later() {
         store.update(&mut set("a", 1)).expect("not frozen");
         let updater =
             spawn(&store, |store| store.update(&mut set("a", 2)).expect("the store is not frozen"));
-        let Flush::Change(harvest) = store.flush(first) else { panic!("there is a change") };
+        let mut harvest = Harvest::default();
+        assert_eq!(store.flush(first, &mut harvest), Flush::Change);
         let ticket = harvest.memo.expect("another view has the same to expect");
         let value = harvest.marks[0].fate.value().expect("it was set").clone();
         store.memoize(ticket, Value::new(*value));
         join([updater]);
-        let Flush::Change(harvest) = store.flush(second) else { panic!("there is a change") };
+        let mut harvest = Harvest::default();
+        assert_eq!(store.flush(second, &mut harvest), Flush::Change);
         match harvest.whole {
             Some(Whole::Owned(whole) | Whole::Shared(whole)) => {
                 assert_eq!((*value, *whole), (2, 2), "it is not what the view has to expect");

@@ -51,8 +51,9 @@ fn plain(harvest: Harvest<&'static str, Value, Value>) -> Change {
 }
 
 fn take(store: &Subject, view: ViewId) -> Result<Change, Empty> {
-    match store.flush(view) {
-        Flush::Change(harvest) => Ok(plain(harvest)),
+    let mut harvest = Harvest::default();
+    match store.flush(view, &mut harvest) {
+        Flush::Change => Ok(plain(harvest)),
         Flush::Nothing => Err(Empty::Nothing),
         Flush::Drained => Err(Empty::Drained),
     }

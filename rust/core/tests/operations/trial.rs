@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use change_buffers_core::batch::Batch;
 use change_buffers_core::store::{
-    Filter, Flush, MemoTicket, Status, Store, ViewId, WakeFor, Whole,
+    Filter, Flush, Harvest, MemoTicket, Status, Store, ViewId, WakeFor, Whole,
 };
 use proptest::sample::Index;
 
@@ -154,8 +154,9 @@ impl Trial {
     fn flush(&mut self, place: usize, keep: bool) -> Change {
         let (id, view) = &self.views[place];
         let is_frozen = self.model.is_frozen || view.is_frozen;
-        match self.store.flush(*id) {
-            Flush::Change(harvest) => {
+        let mut harvest = Harvest::default();
+        match self.store.flush(*id, &mut harvest) {
+            Flush::Change => {
                 let marks = Change::of_marks(harvest.marks);
                 let change = match harvest.whole {
                     Some(Whole::Owned(whole) | Whole::Shared(whole)) => whole,

@@ -1,0 +1,44 @@
+//! What a flush gives.
+
+use super::MemoTicket;
+use crate::batch::Marks;
+
+/// What a view had to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// What was pending is in the harvest.
+    Change,
+    /// Nothing is pending, something may come.
+    Nothing,
+    /// Nothing is pending and nothing will be: the view is frozen.
+    Drained,
+}
+
+/// Everything that was pending for one view.
+///
+/// The caller makes an empty one: it is too large to be handed on from function to function.
+#[derive(Debug)]
+pub struct Harvest<K, V, W> {
+    /// Each key once. Empty if there is a finished form from the memo.
+    pub marks: Marks<K, V>,
+    /// The finished form of all this, if there is one.
+    pub whole: Option<Whole<W>>,
+    /// Others have the same to expect: a finished form would be of use, see
+    /// [`Store::memoize`](super::Store::memoize).
+    pub memo: Option<MemoTicket>,
+}
+
+impl<K, V, W> Default for Harvest<K, V, W> {
+    fn default() -> Self {
+        Self { marks: Marks::new(), whole: None, memo: None }
+    }
+}
+
+/// A finished form of a change.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Whole<W> {
+    /// The receiver's own.
+    Owned(W),
+    /// Others have it too: to be copied.
+    Shared(W),
+}
