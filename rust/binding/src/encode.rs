@@ -88,7 +88,8 @@ fn pairs<'a, 'py: 'a>(
         };
         // This is what nearly all of the time goes by.
         if let Some(pair) = fragments.at_hand(codec.identity()) {
-            pairs.push(Pair::Kept(pair));
+            // Not `push()`: that makes the pair, then sees to the room, then moves it.
+            pairs.extend(Some(Pair::Kept(pair)));
             continue;
         }
         pairs.push(match fragments.find(codec.identity()) {
