@@ -14,7 +14,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
 
 use crate::dicts::Dicts;
 use crate::finished::Finished;
-use crate::name::Name;
+use crate::name::{Name, NameHasher};
 use crate::value::Value;
 
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
@@ -37,7 +37,7 @@ pub(crate) fn fill(
     wants_whole: impl FnOnce() -> bool,
 ) -> PyResult<()> {
     let Some(updates) = updates else {
-        batch.remove(removals.map_or_else(|| Ok(Vec::new()), names)?);
+        batch.remove::<NameHasher>(removals.map_or_else(|| Ok(Vec::new()), names)?);
         return Ok(());
     };
     let Updates { mut dict, is_own } = own_or_borrowed_dict(updates)?;
@@ -53,7 +53,7 @@ pub(crate) fn fill(
         set_all(batch, &dict)?;
     }
     if let Some(removals) = removals {
-        batch.remove(removals);
+        batch.remove::<NameHasher>(removals);
     } else if whole {
         batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }));
     }

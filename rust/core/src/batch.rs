@@ -1,7 +1,8 @@
 //! One change to many keys, as the caller hands it in and as a flush hands it out.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
 
 use smallvec::SmallVec;
 
@@ -100,7 +101,7 @@ impl<K: Key, V, W> Batch<K, V, W> {
     ) -> Self {
         let mut batch = Self::default();
         batch.set_all(updates);
-        batch.remove(removals);
+        batch.remove::<RandomState>(removals);
         batch
     }
 
@@ -118,14 +119,18 @@ impl<K: Key, V, W> Batch<K, V, W> {
     ///
     /// They may repeat themselves and name keys of the updates: these become
     /// [`Fate::SetAndRemoved`].
-    pub fn remove(&mut self, removals: impl IntoIterator<Item = K>) {
+    pub fn remove<S: BuildHasher + Default>(&mut self, removals: impl IntoIterator<Item = K>) {
         let mut removals = removals.into_iter().peekable();
         if removals.peek().is_none() {
             return;
         }
         self.whole = None;
-        let mut places: HashMap<K, usize> =
-            self.marks.iter().enumerate().map(|(place, mark)| (mark.key.clone(), place)).collect();
+        let marks = self.marks.iter().enumerate();
+        let mut places: HashMap<K, usize, S> =
+            marks.map(|(place, mark)| (mark.key.clone(), place)).collect();
+        let (least, _) = removals.size_hint();
+        self.marks.reserve(least);
+        places.reserve(least);
         for key in removals {
             if let Some(&place) = places.get(&key) {
                 let fate = &mut self.marks[place].fate;
