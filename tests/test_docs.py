@@ -17,7 +17,9 @@ from helpers import run_child
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
+TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
+"""Where the files of this tree are shown."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,25 @@ def test_every_block_is_found(page: Path) -> None:
     assert len(marks) == 2 * len(blocks_of(page))
 
 
+def links_of(page: Path) -> list[str]:
+    return LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_that_exist(page: Path) -> None:
-    targets = LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
-    local = [target for target in targets if "://" not in target]
-    assert all((page.parent / target).exists() for target in local), local
+    targets = links_of(page)
+    local = [page.parent / target for target in targets if "://" not in target]
+    local += [ROOT / target.removeprefix(TREE) for target in targets if target.startswith(TREE)]
+    assert all(target.exists() for target in local), local
+
+
+def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
+    readme = ROOT / "README.md"
+    assert all(target.startswith("https://") for target in links_of(readme))
+    text = re.sub(r"`[^`]*`", "", FENCE.sub("", readme.read_text(encoding="utf-8")))
+    named = re.findall(r"^\[([^\]]+)\]: ", text, re.MULTILINE)
+    used = re.findall(r"\[([^\]]+)\](?![:(])", text)
+    assert sorted(named) == sorted(set(used))
 
 
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)
