@@ -224,6 +224,10 @@ $(VENV)/report-dependencies: pyproject.toml | $(BIN)/python
 bench-report: build $(VENV)/report-dependencies ## Measure all of docs/performance.md anew (OPTIONS=--quick)
 	cd benches && $(abspath $(BIN))/python -m report $(OPTIONS)
 
+.PHONY: bench-builds
+bench-builds: build ## Measure against the build of another commit (OPTIONS=COMMIT)
+	$(BIN)/python benches/builds.py $(OPTIONS)
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf $(VENV) .venv-* target dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -44,11 +44,13 @@ class Row:
 
 
 def report(rows: Iterable[Row], heading: str) -> RenderableType:
-    """Render the table and, below it, the verdict."""
+    """Render the table and, below it, the verdict if there are targets."""
     rows = list(rows)
+    has_targets = any(row.target is not None for row in rows)
+    columns = ("against", "theirs", "ours", "ratio", "target", "reached")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("what")
-    for column in ("against", "theirs", "ours", "ratio", "target", "reached"):
+    for column in columns if has_targets else columns[:4]:
         table.add_column(column, justify="left" if column == "against" else "right", no_wrap=True)
     section = None
     for row in rows:
@@ -57,20 +59,20 @@ def report(rows: Iterable[Row], heading: str) -> RenderableType:
                 table.add_section()
             section = row.section
             table.add_row(Text(section, style="bold"))
-        table.add_row(
-            Text(f"  {row.what}"),
+        cells = [
             row.rival_name,
             quantity(row.rival, row.unit),
             quantity(row.ours, row.unit),
             times(row.ratio),
             "" if row.target is None else f"> {times(row.target)}",
             {True: "[green]yes", False: "[bold red]no", None: "[dim]-"}[row.reached],
-        )
+        ]
+        table.add_row(Text(f"  {row.what}"), *cells[: len(table.columns) - 1])
     return Group(
         Text(heading),
         Text("ratio = theirs / ours: above 1, ours is faster or smaller"),
         table,
-        verdict(rows),
+        *([verdict(rows)] if has_targets else []),
     )
 
 

@@ -1,11 +1,12 @@
 """Sides that are measured in processes of their own, still taking turns.
 
 Whether a process encodes changes decides how it keeps them, so those who do and those who do not
-cannot be compared within one.
+cannot be compared within one. Nor can two builds of the package.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,24 +17,29 @@ from measure import Side
 
 
 class Remote:
-    """A process that runs a script which `serve()`s its sides."""
+    """A process that runs a script which `serve()`s its sides, with more environment variables."""
 
-    def __init__(self, script: Path, *arguments: str) -> None:
+    def __init__(self, script: Path, *arguments: str, **variables: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, script, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **variables},
         )
+        self.names = self._answer().split("\t")
 
     def side(self, name: str) -> Side:
         return RemoteSide(self, name)
 
     def ask(self, name: str) -> float:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         print(name, file=self._process.stdin, flush=True)
-        return float(self._process.stdout.readline())
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
 
     def __enter__(self) -> Remote:
         return self
@@ -57,6 +63,7 @@ class RemoteSide:
 
 
 def serve(sides: Mapping[str, Side]) -> None:
-    """Measure whatever side is asked for, until nobody asks any more."""
+    """Name the sides, then measure whichever is asked for, until nobody asks any more."""
+    print(*sides, sep="\t", flush=True)
     for line in sys.stdin:
         print(sides[line.strip()].round(), flush=True)
