@@ -165,12 +165,12 @@ def play(
 ) -> list[Outcome]:
     """Play the load on one implementation after the other, unless interrupted."""
     outcomes: list[Outcome] = []
-    with Interrupt() as interrupt:
+    with Interrupt(room_type.INTERRUPTIONS) as interrupt:
         for implementation in implementations:
             room = room_type(load, implementation)
             with LiveDisplay(console, load.title, implementation.name, load.seconds) as live:
-                outcomes.append(room.run(lambda: interrupt.requested, live.show))
-            if interrupt.requested:
+                outcomes.append(room.run(lambda: interrupt.count, live.show))
+            if interrupt.count:
                 break
     return outcomes
 

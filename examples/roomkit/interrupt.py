@@ -7,15 +7,16 @@ from types import FrameType, TracebackType
 
 
 class Interrupt:
-    """While entered, the first Ctrl-C sets `requested`; a second one is the usual exception.
+    """While entered, the first ones are counted, so many at most; then comes the usual exception.
 
     An exception could come anywhere: between the start of two threads, or while they are being
     ended. It is the handler's only act to set a plain attribute, because a handler must not
     take a lock that the code it interrupts may hold, as `threading.Event.set` would.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.count = 0
 
     def __enter__(self) -> Interrupt:
         self._previous = signal.signal(signal.SIGINT, self._handle)
@@ -30,5 +31,6 @@ class Interrupt:
         signal.signal(signal.SIGINT, self._previous)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.count += 1
+        if self.count == self._most:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,12 +6,14 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import TypeAlias
 
 from roomkit.implementations import Implementation
 from roomkit.load import Load, Track, Visit
 from roomkit.measure import Outcome, Status
 from roomkit.session import Session
+
+Task: TypeAlias = "asyncio.Task[None]"
 
 TICK = 0.1
 """Seconds between two looks at the run."""
@@ -23,39 +25,46 @@ PATIENCE = 0.5
 class AsyncioRoom:
     """One run of a load."""
 
+    INTERRUPTIONS = 2
+    """Both are looked for: an exception that comes anywhere may leave an event loop waiting for a
+    task that it has lost."""
+
     def __init__(self, load: Load, implementation: Implementation) -> None:
         self._load = load
         self._session = Session(implementation)
         self._stopping = False
 
-    def run(self, interrupted: Callable[[], bool], watch: Callable[[Status], None]) -> Outcome:
-        """Play the load to its end or until interrupted; call `watch` every now and then."""
+    def run(self, interrupted: Callable[[], int], watch: Callable[[Status], None]) -> Outcome:
+        """Play the load to its end or until interrupted; call `watch` every now and then.
+
+        `interrupted` says how often: after once the run ends as it should, after twice at once.
+        """
         return asyncio.run(self._run(interrupted, watch))
 
     async def _run(
-        self, interrupted: Callable[[], bool], watch: Callable[[Status], None]
+        self, interrupted: Callable[[], int], watch: Callable[[Status], None]
     ) -> Outcome:
         cut_short = False
         self._session.begin()
-        following = together(
+        following = started(
             self._guarded(f"client {number}", self._attend(*visits))
             for number, visits in enumerate(self._load.clients)
         )
-        publishing = together(
+        publishing = started(
             self._guarded(f"publisher {number}", self._publish(track))
             for number, track in enumerate(self._load.tracks)
         )
-        while not publishing.done():
-            await asyncio.wait([publishing], timeout=TICK)
+        while not all(task.done() for task in publishing):
+            await asyncio.wait(publishing, timeout=TICK)
             watch(self._session.status())
             if interrupted():
                 cut_short = True
                 break
         # The publishers are asked to end, the followers find nothing more to come.
         self._stopping = True
-        await publishing
+        await over(publishing, interrupted)
         self._session.multi_view.freeze()
-        await following
+        await over(following, interrupted)
         return self._session.outcome(interrupted=cut_short)
 
     async def _publish(self, track: Track) -> None:
@@ -96,7 +105,15 @@ class AsyncioRoom:
             self._session.failures.append(f"{name}: {type(error).__name__}: {error}")
 
 
-def together(works: Iterable[Coroutine[None, None, None]]) -> asyncio.Future[list[Any]]:
-    """Start a task for each of these; the result is done when all are."""
-    # Only a second Ctrl-C makes any of them fail, and that is reported anyway.
-    return asyncio.gather(*works, return_exceptions=True)
+def started(works: Iterable[Coroutine[None, None, None]]) -> list[Task]:
+    """Start a task for each of these."""
+    return [asyncio.ensure_future(work) for work in works]
+
+
+async def over(tasks: Iterable[Task], interrupted: Callable[[], int]) -> None:
+    """Wait until all of these are done, unless there is a second Ctrl-C."""
+    left = set(tasks)
+    while left:
+        _, left = await asyncio.wait(left, timeout=TICK)
+        if interrupted() > 1:
+            raise KeyboardInterrupt

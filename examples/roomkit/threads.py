@@ -22,6 +22,9 @@ class TooManyThreadsError(Exception):
 class ThreadedRoom:
     """One run of a load."""
 
+    INTERRUPTIONS = 1
+    """The second one is an exception."""
+
     def __init__(self, load: Load, implementation: Implementation) -> None:
         self._session = Session(implementation)
         self._stopping = False
@@ -34,7 +37,7 @@ class ThreadedRoom:
             for number, visits in enumerate(load.clients)
         ]
 
-    def run(self, interrupted: Callable[[], bool], watch: Callable[[Status], None]) -> Outcome:
+    def run(self, interrupted: Callable[[], int], watch: Callable[[Status], None]) -> Outcome:
         """Play the load to its end or until interrupted; call `watch` every now and then."""
         cut_short = False
         self._session.begin()
