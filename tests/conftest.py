@@ -61,6 +61,20 @@ def buffer(request: pytest.FixtureRequest) -> Iterator[change_buffers.Dictionary
             yield view
 
 
+@pytest.fixture(params=["buffer", "view", "multi-view"])
+def source(
+    request: pytest.FixtureRequest,
+) -> Iterator[change_buffers.DictionaryChangeBuffer | change_buffers.DictionaryChangeMultiView]:
+    """Everything that can be updated, frozen and subscribed to."""
+    if request.param == "buffer":
+        yield change_buffers.DictionaryChangeBuffer()
+    elif request.param == "view":
+        with change_buffers.DictionaryChangeMultiView().create_view() as view:
+            yield view
+    else:
+        yield change_buffers.DictionaryChangeMultiView()
+
+
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which this package, and nothing else, is installed."""

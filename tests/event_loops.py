@@ -59,6 +59,12 @@ async def until(condition: Callable[[], Any]) -> None:
         await asyncio.sleep(0.001)
 
 
+async def receive(subscription: Any) -> tuple[dict[str, Any], set[str]]:
+    """Await the next change and take it apart."""
+    updates, removals = await anext(subscription)
+    return updates, removals
+
+
 async def start(*coroutines: Coroutine[Any, Any, Any]) -> Any:
     """Start tasks and have them run until they wait. Gives the only one, or a list."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]

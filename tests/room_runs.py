@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +41,23 @@ def finish(child: subprocess.Popen[str]) -> tuple[int, str, str]:
     finally:
         child.kill()
     return child.returncode, out, err
+
+
+def interrupted(*arguments: str | Path) -> None:
+    """Check that Ctrl-C ends a run with its table."""
+    child = start(*arguments)
+    assert child.stdout is not None
+    assert child.stdout.readline().endswith("...\n")
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    status, out, err = finish(child)
+    # Clients that have not come yet are not waited for.
+    assert time.monotonic() - begin < 5
+    assert (status, err) == (130, "")
+    assert "(interrupted)" in out
+    assert int(row(out, "changes published")[0]) > 0
+    assert row(out, "replicas equal the content")[0].startswith("yes, ")
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:

@@ -6,31 +6,13 @@ from contextlib import suppress
 
 import pytest
 
-from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
-from event_loops import RUNNERS, start
+from event_loops import RUNNERS, receive, start
 from helpers import BoomError, Worker, flush, pending
 
 pytestmark = pytest.mark.parametrize("run", RUNNERS)
 
 LONG = 1000.0
 """An interval that no test can wait for."""
-
-
-@pytest.fixture(params=["buffer", "view", "multi-view"])
-def source(request):
-    """Everything that can be updated, frozen and subscribed to."""
-    if request.param == "buffer":
-        yield DictionaryChangeBuffer()
-    elif request.param == "view":
-        with DictionaryChangeMultiView().create_view() as view:
-            yield view
-    else:
-        yield DictionaryChangeMultiView()
-
-
-async def receive(subscription):
-    updates, removals = await subscription.__anext__()
-    return updates, removals
 
 
 async def ends(task):

@@ -7,31 +7,14 @@ import time
 
 import pytest
 
-from change_buffers import DictionaryChange, DictionaryChangeBuffer, DictionaryChangeMultiView
-from event_loops import RUNNERS, passes, start, until
+from change_buffers import DictionaryChange
+from event_loops import RUNNERS, passes, receive, start, until
 from helpers import Worker, soon
 
 pytestmark = pytest.mark.parametrize("run", RUNNERS)
 
 LONG = 1000.0
 """An interval that no test can wait for."""
-
-
-@pytest.fixture(params=["buffer", "view", "multi-view"])
-def source(request):
-    """Everything that can be updated, frozen and subscribed to."""
-    if request.param == "buffer":
-        yield DictionaryChangeBuffer()
-    elif request.param == "view":
-        with DictionaryChangeMultiView().create_view() as view:
-            yield view
-    else:
-        yield DictionaryChangeMultiView()
-
-
-async def receive(subscription):
-    updates, removals = await subscription.__anext__()
-    return updates, removals
 
 
 async def receive_all(subscription):

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import pytest
 
-from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
 from event_loops import RUNNERS, run, start, until
 from helpers import HANG, SETTLE, Worker
 
@@ -17,18 +16,6 @@ LONG = 1000.0
 """An interval that no test can wait for."""
 
 RESOLUTION = time.get_clock_info("monotonic").resolution
-
-
-@pytest.fixture(params=["buffer", "view", "multi-view"])
-def source(request):
-    """Everything that can be updated, frozen and subscribed to."""
-    if request.param == "buffer":
-        yield DictionaryChangeBuffer()
-    elif request.param == "view":
-        with DictionaryChangeMultiView().create_view() as view:
-            yield view
-    else:
-        yield DictionaryChangeMultiView()
 
 
 def next_in_loop(subscription):

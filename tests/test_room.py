@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from room_runs import CHILD_TIMEOUT, ROOM, SMALL, Kit, finish, row, run, start
+from room_runs import CHILD_TIMEOUT, ROOM, SMALL, Kit, interrupted, row, run
 
 
 def test_the_synthetic_room_ends_with_the_table_and_equal_replicas() -> None:
@@ -47,18 +45,7 @@ def test_compare_shows_the_model_beside_the_module() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.parametrize("compare", [False, True])
 def test_ctrl_c_ends_it_with_the_table(compare: bool) -> None:
-    child = start("--clients", "6", "--seconds", "60", *(["--compare"] if compare else []))
-    assert child.stdout is not None
-    assert child.stdout.readline().endswith("...\n")
-    time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    status, out, err = finish(child)
-    assert time.monotonic() - begin < 5
-    assert (status, err) == (130, "")
-    assert "(interrupted)" in out
-    assert int(row(out, "changes published")[0]) > 0
-    assert row(out, "replicas equal the content")[0].startswith("yes, ")
+    interrupted("--clients", "6", "--seconds", "60", *(["--compare"] if compare else []))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

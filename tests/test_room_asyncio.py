@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from room_recordings import as_lines, records
-from room_runs import SMALL, Kit, finish, row, run, start
+from room_runs import SMALL, Kit, finish, interrupted, row, run, start
 
 
 def test_the_synthetic_room_ends_with_the_table_and_equal_replicas() -> None:
@@ -49,19 +49,7 @@ def test_a_recording_is_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_ends_it_with_the_table() -> None:
-    child = start("--asyncio", "--clients", "60", "--seconds", "60")
-    assert child.stdout is not None
-    assert child.stdout.readline().endswith("...\n")
-    time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    status, out, err = finish(child)
-    # Some clients have not come yet: they are not waited for.
-    assert time.monotonic() - begin < 5
-    assert (status, err) == (130, "")
-    assert "(interrupted)" in out
-    assert int(row(out, "changes published")[0]) > 0
-    assert row(out, "replicas equal the content")[0].startswith("yes, ")
+    interrupted("--asyncio", "--clients", "60", "--seconds", "60")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")

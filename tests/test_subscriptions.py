@@ -10,26 +10,12 @@ import pytest
 
 from change_buffers import (
     DictionaryChange,
-    DictionaryChangeBuffer,
-    DictionaryChangeMultiView,
     ObjectFrozenError,
 )
 from helpers import HANG, SETTLE, Worker, flush, soon
 
 LONG = 1000.0
 """An interval that no test can wait for."""
-
-
-@pytest.fixture(params=["buffer", "view", "multi-view"])
-def source(request):
-    """Everything that can be updated, frozen and subscribed to."""
-    if request.param == "buffer":
-        yield DictionaryChangeBuffer()
-    elif request.param == "view":
-        with DictionaryChangeMultiView().create_view() as view:
-            yield view
-    else:
-        yield DictionaryChangeMultiView()
 
 
 def receive(subscription):
