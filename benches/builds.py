@@ -60,6 +60,9 @@ def installed(commit: str, folder: Path) -> Path:
     site = folder / "site"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
     run(*pip, "--target", site, wheel)
+    where = "import change_buffers; print(change_buffers.__file__)"
+    found = run(sys.executable, "-c", where, PYTHONPATH=str(site))
+    assert Path(found).is_relative_to(site), f"{found} would be measured instead"
     return site
 
 

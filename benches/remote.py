@@ -28,6 +28,8 @@ class Remote:
             env={**os.environ, **variables},
         )
         self.names = self._answer().split("\t")
+        if self.names == [""]:
+            raise SystemExit(f"{script.name} has ended before it could measure anything")
 
     def side(self, name: str) -> Side:
         return RemoteSide(self, name)

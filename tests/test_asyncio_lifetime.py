@@ -58,6 +58,17 @@ def test_a_loop_is_not_kept_by_what_was_waited_for_in_it(multi_view, view, run_o
     assert multi_view.stats().waiting_tasks == 0
 
 
+def test_a_loop_is_not_kept_by_what_was_ready_in_it(multi_view):
+    subscription = multi_view.subscribe_changes()
+    loop = asyncio.new_event_loop()
+    reference = weakref.ref(loop)
+    multi_view.update({"a": 1})
+    assert loop.run_until_complete(anext(subscription)).updates == {"a": 1}
+    loop.close()
+    del loop
+    assert_collected(reference)
+
+
 @every_loop
 def test_many_loops_one_after_the_other_leave_nothing_behind(multi_view, run_one):
     async def main(i):

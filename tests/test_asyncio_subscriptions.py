@@ -239,10 +239,18 @@ def test_one_subscription_serves_one_kind_of_loop(run, source):
     run(main())
 
 
-def test_a_wait_outside_of_a_loop_is_refused_at_the_call(run, source):
+def test_a_wait_outside_of_a_loop_is_refused(run, source):
     subscription = source.subscribe_changes()
-    with pytest.raises(RuntimeError, match="event loop"):
-        subscription.__anext__()
+
+    async def main():
+        task = await start(subscription.__anext__())
+        source.update({"a": 1})
+        return await task
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="event loop"):
+            subscription.__anext__().__next__()
+        assert run(main()).updates == {"a": 1}
 
 
 def test_only_one_task_can_wait_in_a_subscription(run, source):

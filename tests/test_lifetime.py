@@ -82,6 +82,23 @@ def test_having_made_and_left_a_view_keeps_no_value(multi_view):
     assert reference() is None
 
 
+def test_a_value_that_was_never_part_of_the_content_goes_with_the_last_view_to_see_it(multi_view):
+    with (
+        multi_view.create_view() as first,
+        multi_view.create_view() as second,
+        multi_view.create_view() as third,
+    ):
+        value = Thing()
+        reference = weakref.ref(value)
+        multi_view.update({"a": value}, ["a"])
+        del value
+        assert list(flush(first)[0]) == list(flush(second)[0]) == ["a"]
+        assert reference() is not None
+        third.freeze()  # so that it does not fetch what is ready for those at its position
+        assert list(flush(third)[0]) == ["a"]
+        assert reference() is None
+
+
 def test_a_flushed_value_is_the_callers_alone(buffer):
     for others in ({}, {"b": 1, "c": 1, "d": 1}):
         reference = put(buffer, **others)

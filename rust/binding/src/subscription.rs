@@ -297,11 +297,8 @@ impl Subscription {
         Ok(slf)
     }
 
-    fn __anext__(slf: Py<Self>, py: Python<'_>) -> PyResult<NextChange> {
+    fn __anext__(slf: Py<Self>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        if slf.get().home().is_none() {
-            slf.get().settle(Home::now(py, None)?);
-        }
         Ok(NextChange::new(slf))
     }
 

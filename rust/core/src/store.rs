@@ -194,6 +194,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Takes everything that is pending for a view, into an empty harvest.
     pub fn flush(&self, view: ViewId, harvest: &mut Harvest<K, V, W>) -> Flush {
+        // What is in there would be dropped under the lock.
+        debug_assert!(harvest.is_empty());
         let mut displaced = Displaced::default();
         let mut data = self.lock();
         if !data.harvest(view, harvest, &mut displaced) {

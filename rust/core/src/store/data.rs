@@ -200,12 +200,15 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         }
         self.unseen(view, cursor, &mut harvest.marks);
         self.journal.advance(cursor, &mut displaced.marks);
+        if harvest.marks.is_empty() {
+            return false;
+        }
         // A value that is no part of the content is kept for those alone who have yet to see it.
         let is_transient = |mark: &Mark<K, V>| matches!(mark.fate, Fate::SetAndRemoved(_));
         if has_company && !harvest.marks.iter().any(is_transient) {
             harvest.memo = Some(MemoTicket { position, end: self.journal.end() });
         }
-        !harvest.marks.is_empty()
+        true
     }
 
     fn take_memo(&mut self, position: Position, has_company: bool) -> Option<Whole<W>> {

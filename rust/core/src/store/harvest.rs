@@ -28,6 +28,12 @@ pub struct Harvest<K, V, W> {
     pub memo: Option<MemoTicket>,
 }
 
+impl<K, V, W> Harvest<K, V, W> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.marks.is_empty() && self.whole.is_none() && self.memo.is_none()
+    }
+}
+
 impl<K, V, W> Default for Harvest<K, V, W> {
     fn default() -> Self {
         Self { marks: Marks::new(), whole: None, memo: None }

@@ -69,7 +69,7 @@ fn flush(world: &World, view: ViewId) {
 #[test]
 fn a_panic_at_any_step_of_any_operation_changes_nothing() {
     type Act = fn(&World);
-    let acts: [(&str, Act); 11] = [
+    let acts: [(&str, Act); 13] = [
         ("update known keys", |w| w.store.update(&mut batch(0..3, 4)).expect("not frozen")),
         ("update one key", |w| w.store.update(&mut batch(1..2, 4)).expect("not frozen")),
         ("update new keys", |w| w.store.update(&mut batch(2..9, 4)).expect("not frozen")),
@@ -86,7 +86,9 @@ fn a_panic_at_any_step_of_any_operation_changes_nothing() {
         ("flush", |w| flush(w, w.view)),
         ("flush of a mixed view", |w| flush(w, w.mixed)),
         ("flush of a picky view", |w| flush(w, w.picky)),
-        ("freeze of a view", |w| w.store.freeze_view(w.mixed)),
+        ("freeze of a view", |w| w.store.freeze_view(w.view)),
+        ("freeze of a mixed view", |w| w.store.freeze_view(w.mixed)),
+        ("freeze of a picky view", |w| w.store.freeze_view(w.picky)),
         ("read", |w| drop(w.store.read(w.cursor))),
     ];
     for (name, act) in acts {

@@ -129,6 +129,7 @@ fn no_operation_drops_a_value_under_the_lock() {
     store.leave(dropped);
     store.update_view(view, &mut set("outdated", nosy())).expect("not frozen");
     store.update(&mut set("outdated", nosy())).expect("not frozen");
+    store.update_view(view, &mut set("alone", nosy())).expect("not frozen");
     store.freeze_view(view);
     let _ = store.update_view(view, &mut set("refused", nosy()));
     store.clear_view(view);
@@ -356,6 +357,8 @@ fn a_view_of_some_keys_hears_of_no_others() {
     let hub = store.open_hub(bell.clone());
     let filter: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
     let view = store.open_view(Some(filter));
+    store.update(&mut set("b", 0)).expect("not frozen");
+    assert_eq!(store.flush(view, &mut Harvest::default()), Flush::Nothing);
     let ticket = store.wait_in(hub, view, WakeFor::Change).expect("nothing is pending");
     store.update(&mut Batch::new([("b", 1)], ["c"])).expect("not frozen");
     assert_eq!(bell.rung(), 0);
