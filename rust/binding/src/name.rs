@@ -48,11 +48,10 @@ impl Name {
     /// Not `PyUnicode_Compare()`, which finds out who is less: that takes longer.
     fn has_characters_of(&self, other: &Self) -> bool {
         let [one, other] = [self, other].map(|name| name.text.as_ptr());
-        // SAFETY: both are live references to exact `str` objects whose hash has been computed, so
-        // they are in canonical form: a length and a kind, which is the size of a character, say
-        // what there is to read. Nobody writes to any of it: CPython resizes in place only what has
-        // no hash yet, and interning writes beside it. None of this fails, allocates or runs Python
-        // code. Names exist only where the thread is attached to the interpreter.
+        // CPython resizes in place only what has no hash yet, and interning writes beside the kind.
+        // SAFETY: both are live, exact `str` with a hash, so in canonical form: the length and the
+        // kind, which is the size of a character, say what there is to read, and nobody writes to
+        // it. None of this fails, allocates or runs Python code. Names exist on attached threads.
         unsafe {
             let (length, kind) = (ffi::PyUnicode_GET_LENGTH(one), ffi::PyUnicode_KIND(one));
             if (ffi::PyUnicode_GET_LENGTH(other), ffi::PyUnicode_KIND(other)) != (length, kind) {
