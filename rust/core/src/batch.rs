@@ -93,8 +93,8 @@ pub struct Batch<K, V, W = ()> {
 }
 
 impl<K: Key, V, W> Batch<K, V, W> {
-    /// A batch of updates and removals, as [`set_all`](Self::set_all) and [`remove`](Self::remove) take
-    /// them.
+    /// A batch of updates and removals, as [`set_all`](Self::set_all) and
+    /// [`remove`](Self::remove) take them.
     pub fn new(
         updates: impl IntoIterator<Item = (K, V)>,
         removals: impl IntoIterator<Item = K>,

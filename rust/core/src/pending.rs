@@ -72,8 +72,8 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
 
     /// Takes over what a journal still owes the view, given from the newest mark back.
     ///
-    /// Where both name a key, the newer one counts. `version` must not be older than any mark; nothing
-    /// compares with it as long as only a view that is frozen has all its marks from here.
+    /// Where both name a key, the newer one counts. `version` must not be older than any mark;
+    /// nothing compares with it as long as only a view that is frozen has all its marks from here.
     pub(crate) fn absorb<'a>(
         &mut self,
         unseen: impl Iterator<Item = Seen<'a, K, V>>,
