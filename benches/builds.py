@@ -79,6 +79,22 @@ def measured(mode: str, site: Path, rounds: int, fastest: dict[str, list[float]]
                     known[number] = min(known[number], remote.ask(workload))
 
 
+def measure(commit: str, processes: int, rounds: int) -> None:
+    name = run("git", "rev-parse", "--short", f"{commit}^{{commit}}")
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        console.print(f"building {name}")
+        site = installed(name, Path(folder))
+        for mode, section in MODES.items():
+            fastest: dict[str, list[float]] = {}
+            for _ in track(range(processes), section, console=console):
+                measured(mode, site, rounds, fastest)
+            for what, (rival, ours) in fastest.items():
+                rows.append(Row(section, what, name, rival, ours, target=None))
+    console.print(report(rows, f"This tree against {name}"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="builds.py", description=__doc__)
     parser.add_argument(
@@ -90,19 +106,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=20, help="in each; default: %(default)s")
     arguments = parser.parse_args()
-    name = run("git", "rev-parse", "--short", f"{arguments.commit}^{{commit}}")
-    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        console.print(f"building {name}")
-        site = installed(name, Path(folder))
-        for mode, section in MODES.items():
-            fastest: dict[str, list[float]] = {}
-            for _ in track(range(arguments.processes), section, console=console):
-                measured(mode, site, arguments.rounds, fastest)
-            for what, (rival, ours) in fastest.items():
-                rows.append(Row(section, what, name, rival, ours, target=None))
-    console.print(report(rows, f"This tree against {name}"))
+    try:
+        measure(arguments.commit, arguments.processes, arguments.rounds)
+    except subprocess.CalledProcessError as error:
+        parser.exit(1, f"{parser.prog}: {' '.join(map(str, error.cmd))} has failed\n")
+    except KeyboardInterrupt:
+        parser.exit(130)
 
 
 if __name__ == "__main__":

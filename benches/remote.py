@@ -26,6 +26,8 @@ class Remote:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **variables},
+            # It ends when nobody asks any more: Ctrl-C is for whoever asks.
+            start_new_session=True,
         )
         self.names = self._answer().split("\t")
         if self.names == [""]:
