@@ -58,15 +58,21 @@ def test_a_loop_is_not_kept_by_what_was_waited_for_in_it(multi_view, view, run_o
     assert multi_view.stats().waiting_tasks == 0
 
 
-def test_a_loop_is_not_kept_by_what_was_ready_in_it(multi_view):
+@every_loop
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_loop_is_not_kept_by_a_subscription_that_was_used_in_it(multi_view, run_one, waits):
     subscription = multi_view.subscribe_changes()
-    loop = asyncio.new_event_loop()
-    reference = weakref.ref(loop)
-    multi_view.update({"a": 1})
-    assert loop.run_until_complete(anext(subscription)).updates == {"a": 1}
-    loop.close()
-    del loop
-    assert_collected(reference)
+    loops = []
+
+    async def main():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        task = await start(anext(subscription)) if waits else anext(subscription)
+        multi_view.update({"a": len(loops)})
+        return await task
+
+    for number in (1, 2):
+        assert run_one(main()).updates == {"a": number}
+        assert_collected(loops[-1])
 
 
 @every_loop

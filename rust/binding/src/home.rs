@@ -5,13 +5,15 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyWeakrefReference;
 
 use crate::shared::SharedStore;
 
 /// An event loop, and what there is for it.
 #[derive(Clone)]
 pub(crate) struct Home {
-    asyncio_loop: Py<PyAny>,
+    /// Weakly: a subscription that waits no more does not keep the loop.
+    asyncio_loop: Py<PyWeakrefReference>,
     /// The Python object that knows its hubs and timers.
     event_loop: Py<PyAny>,
     /// The hub for this store, once it is known.
@@ -24,12 +26,19 @@ impl Home {
         static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
-        if let Some(last) = last.filter(|last| last.asyncio_loop.is(&running)) {
+        let runs = |last: &Self| {
+            last.asyncio_loop
+                .bind(py)
+                .upgrade()
+                .is_some_and(|asyncio_loop| asyncio_loop.is(&running))
+        };
+        if let Some(last) = last.filter(runs) {
             return Ok(last);
         }
         let ours = OURS.import(py, "change_buffers._asyncio", "running_loop")?;
         let event_loop = ours.call1(("async for",))?.unbind();
-        Ok(Self { asyncio_loop: running.unbind(), event_loop, hub: None })
+        let asyncio_loop = PyWeakrefReference::new(&running)?.unbind();
+        Ok(Self { asyncio_loop, event_loop, hub: None })
     }
 
     /// The hub there for the store, which is asked for once.
