@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from time import perf_counter
 
 import packers
@@ -77,17 +77,17 @@ def update_and_remove(keys: int) -> Timed:
     )
 
 
-def sized(what: str, sides: Iterable[Side], sizes: Iterable[int] = SIZES) -> dict[str, Side]:
-    return {what.format(count(size, "key")): side for size, side in zip(sizes, sides, strict=True)}
+def sized(what: str, side: Callable[[int], Side]) -> dict[str, Side]:
+    return {f"{what}, {count(keys, 'key')}": side(keys) for keys in SIZES}
 
 
 def plain() -> dict[str, Side]:
     return {
-        **sized("update, {}", (update(OURS, keys, views=0) for keys in SIZES)),
-        **sized("update, then removal, {}", map(update_and_remove, SIZES)),
-        **sized("update and flush of a buffer, {}", (update_and_flush(OURS, n) for n in SIZES)),
-        **sized("update, 100 views flush, {}", (fan_out(OURS, n, views=100) for n in SIZES)),
-        **sized("flush of a view apart, {}", (Flushes(OURS, n, apart=True) for n in SIZES)),
+        **sized("update", lambda keys: update(OURS, keys, views=0)),
+        **sized("update, then removal", update_and_remove),
+        **sized("update and flush of a buffer", lambda keys: update_and_flush(OURS, keys)),
+        **sized("update, 100 views flush", lambda keys: fan_out(OURS, keys, views=100)),
+        **sized("flush of a view apart", lambda keys: Flushes(OURS, keys, apart=True)),
         "a tick of a room of 100 clients": room_tick(OURS),
         "create_view, exit unflushed, 10,000 keys": enter_and_leave_view(OURS, 10_000),
         "async for, a change is there": Deliveries(waits=False),

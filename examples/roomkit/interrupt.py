@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupt:
-    """While entered, the first ones are counted, so many at most; then comes the usual exception.
+    """While entered, the first Ctrl-C, or first few, are counted; then comes the usual exception.
 
     An exception could come anywhere: between the start of two threads, or while they are being
     ended. It is the handler's only act to set a plain attribute, because a handler must not

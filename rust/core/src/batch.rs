@@ -166,7 +166,7 @@ impl<K: Key, V, W> Batch<K, V, W> {
 /// Puts marks together in the place where they are to be.
 ///
 /// A mark that is made elsewhere is written in four parts and then moved in two, and the processor
-/// waits until the parts have arrived in its cache. A profile of large updates showed little else.
+/// waits until the parts have arrived in its cache: most of the time that making marks took.
 struct InPlace<I>(I);
 
 impl<K, V, I: Iterator<Item = (K, Fate<V>)>> Iterator for InPlace<I> {
