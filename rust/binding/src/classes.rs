@@ -2,17 +2,17 @@
 
 use pyo3::Py;
 
-use crate::buffer::DictionaryChangeBuffer;
-use crate::change::DictionaryChange;
-use crate::codec::Codec;
-use crate::multi_view::DictionaryChangeMultiView;
-use crate::next_change::NextChange;
-use crate::shared::SharedStore;
-use crate::source::Source;
-use crate::stats::Stats;
-use crate::subscription::Subscription;
-use crate::value::Version;
-use crate::view_context::ViewContext;
+use crate::bytes::codec::Codec;
+use crate::change::dictionary_change::DictionaryChange;
+use crate::change::source::Source;
+use crate::follow::next_change::NextChange;
+use crate::follow::pace::Subscription;
+use crate::journal::shared::SharedStore;
+use crate::journal::stats::Stats;
+use crate::kept::value::Version;
+use crate::view::buffer::DictionaryChangeBuffer;
+use crate::view::context::ViewContext;
+use crate::view::multi_view::DictionaryChangeMultiView;
 
 /// What Python's allocator aligns objects to.
 const PYTHON_ALIGNMENT: usize = 2 * size_of::<usize>();

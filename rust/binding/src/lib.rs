@@ -1,49 +1,65 @@
 //! The Python face of change-buffers: arguments in, result objects out, exceptions, collection.
 //!
-//! A thin layer over `change_buffers_core`, one file per idea:
-//!
-//! * `args`: what users pass, checked and materialised before any lock is taken
-//! * `shared`: the Python object that owns a store, for the garbage collector's sake
-//! * `buffer`, `multi_view`, `view_context`, `subscription`, `next_change`, `change`: the
-//!   classes
-//! * `finished`, `dicts`, `source`: from what a flush gives to a change object
-//! * `encode`, `codec`, `fragments`, `bytes`: from a change to bytes
-//! * `value`, `name`: what the journal keeps
-//! * `content`: a dictionary kept level with the journal, for `copy_content()`
-//! * `release`: letting go of values
-//! * `waiting`: sleeping without the GIL, and signals
-//! * `home`: the event loop that tasks run in
-//! * `stats`: counts for operations
-//! * `classes`: what every class must be
+//! A thin layer over `change_buffers_core`. The modules stand in the order in which data flows, and
+//! each imports only from those above it.
 
 #![allow(clippy::doc_markdown, reason = "docstrings are written for Python's readers")]
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
 
 use pyo3::prelude::*;
 
-mod args;
-mod buffer;
-mod bytes;
-mod change;
-mod classes;
-mod codec;
-mod content;
-mod dicts;
-mod encode;
-mod finished;
-mod fragments;
-mod home;
-mod multi_view;
-mod name;
-mod next_change;
 mod release;
-mod shared;
-mod source;
-mod stats;
-mod subscription;
-mod value;
-mod view_context;
 mod waiting;
+
+/// What users pass: checked and materialised before any lock is taken.
+mod args {
+    pub(crate) mod keys;
+    pub(crate) mod name;
+}
+
+/// What the journal keeps of a value.
+mod kept {
+    pub(crate) mod fragments;
+    pub(crate) mod value;
+}
+
+/// What stands on the wire.
+mod bytes {
+    pub(crate) mod codec;
+    pub(crate) mod joined;
+    pub(crate) mod message;
+}
+
+/// What a flush gives.
+mod change {
+    pub(crate) mod dictionary_change;
+    pub(crate) mod dicts;
+    pub(crate) mod source;
+}
+
+/// The store as Python sees it.
+mod journal {
+    pub(crate) mod content;
+    pub(crate) mod flushed;
+    pub(crate) mod shared;
+    pub(crate) mod stats;
+}
+
+/// Waiting for the next change.
+mod follow {
+    pub(crate) mod home;
+    pub(crate) mod next_change;
+    pub(crate) mod pace;
+}
+
+/// The classes that users make.
+mod view {
+    pub(crate) mod buffer;
+    pub(crate) mod context;
+    pub(crate) mod multi_view;
+}
+
+mod classes;
 
 pyo3::create_exception!(
     change_buffers,
@@ -62,28 +78,28 @@ mod _core {
     #[pymodule_export]
     use super::ObjectFrozenError;
     #[pymodule_export]
-    use super::buffer::DictionaryChangeBuffer;
+    use super::bytes::codec::Codec;
     #[pymodule_export]
-    use super::change::DictionaryChange;
+    use super::change::dictionary_change::DictionaryChange;
     #[pymodule_export]
-    use super::codec::Codec;
+    use super::follow::next_change::NextChange;
     #[pymodule_export]
-    use super::multi_view::DictionaryChangeMultiView;
+    use super::follow::pace::Subscription;
     #[pymodule_export]
-    use super::next_change::NextChange;
+    use super::journal::shared::SharedStore;
     #[pymodule_export]
-    use super::shared::SharedStore;
+    use super::journal::stats::Stats;
     #[pymodule_export]
-    use super::stats::Stats;
+    use super::view::buffer::DictionaryChangeBuffer;
     #[pymodule_export]
-    use super::subscription::Subscription;
+    use super::view::context::ViewContext;
     #[pymodule_export]
-    use super::view_context::ViewContext;
+    use super::view::multi_view::DictionaryChangeMultiView;
 
     /// Have values share what they are on the wire from now on. Private.
     #[pyfunction(name = "_share_fragments")]
     fn share_fragments() {
-        super::value::share_fragments();
+        super::kept::value::share_fragments();
     }
 
     #[pymodule_init]

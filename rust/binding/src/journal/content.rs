@@ -15,7 +15,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::shared::PyStore;
+use crate::journal::shared::PyStore;
 
 /// Upkeep that even a small dictionary is worth.
 const LEAST_CREDIT: usize = 64;

@@ -13,10 +13,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTraceback};
 
-use crate::buffer::DictionaryChangeBuffer;
-use crate::home::Home;
-use crate::shared::SharedStore;
-use crate::subscription::{Step, Subscription};
+use crate::follow::home::Home;
+use crate::follow::pace::{Step, Subscription};
+use crate::journal::shared::SharedStore;
+use crate::view::buffer::DictionaryChangeBuffer;
 
 /// The next change of a subscription, to be awaited once.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]

@@ -4,12 +4,12 @@ use change_buffers_core::store::{Harvest, Whole};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::change::DictionaryChange;
-use crate::dicts::Dicts;
-use crate::name::Name;
-use crate::shared::PyStore;
-use crate::source::Source;
-use crate::value::{Value, fragments_are_shared};
+use crate::args::name::Name;
+use crate::change::dictionary_change::DictionaryChange;
+use crate::change::dicts::Dicts;
+use crate::change::source::Source;
+use crate::journal::shared::PyStore;
+use crate::kept::value::{Value, fragments_are_shared};
 
 /// A change as Python objects, ready to be handed out.
 #[derive(Clone)]

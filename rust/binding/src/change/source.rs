@@ -9,14 +9,14 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PySet};
 
-use crate::args;
-use crate::codec::Codec;
-use crate::dicts::Dicts;
-use crate::encode::{self, Item};
-use crate::fragments::Identity;
-use crate::name::{Name, NameHasher};
+use crate::args::keys as args;
+use crate::args::name::{Name, NameHasher};
+use crate::bytes::codec::Codec;
+use crate::bytes::message::{self as encode, Item};
+use crate::change::dicts::Dicts;
+use crate::kept::fragments::Identity;
+use crate::kept::value::Value;
 use crate::release::release;
-use crate::value::Value;
 
 /// As many are kept as a server may have kinds of clients, by codec and envelope.
 const KEPT_MESSAGES: usize = 4;

@@ -12,14 +12,14 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
-use crate::args::Interval;
-use crate::buffer::DictionaryChangeBuffer;
-use crate::change::DictionaryChange;
-use crate::finished::change;
-use crate::home::Home;
-use crate::name::Name;
-use crate::next_change::NextChange;
-use crate::shared::{SharedStore, StoreRef};
+use crate::args::keys::Interval;
+use crate::args::name::Name;
+use crate::change::dictionary_change::DictionaryChange;
+use crate::follow::home::Home;
+use crate::follow::next_change::NextChange;
+use crate::journal::flushed::change;
+use crate::journal::shared::{SharedStore, StoreRef};
+use crate::view::buffer::DictionaryChangeBuffer;
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.

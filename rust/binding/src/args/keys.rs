@@ -12,10 +12,10 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
 
-use crate::dicts::Dicts;
-use crate::finished::Finished;
-use crate::name::{Name, NameHasher};
-use crate::value::Value;
+use crate::args::name::{Name, NameHasher};
+use crate::change::dicts::Dicts;
+use crate::journal::flushed::Finished;
+use crate::kept::value::Value;
 
 /// The longest time one can wait, in seconds: `threading.TIMEOUT_MAX` of a 64-bit platform.
 const LONGEST_WAIT: f64 = 9_223_372_036.0;

@@ -8,9 +8,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use crate::args;
-use crate::fragments::Identity;
-use crate::name::Name;
+use crate::args::keys as args;
+use crate::args::name::Name;
+use crate::kept::fragments::Identity;
 
 /// Turns changes into bytes: one format, and one function for the values.
 ///

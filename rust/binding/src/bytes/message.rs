@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::args;
-use crate::bytes::joined;
-use crate::codec::{Codec, too_long, utf8};
-use crate::fragments::{Found, Fragments, Pair};
-use crate::name::{Name, NameHasher};
-use crate::source::Source;
-use crate::value::Value;
+use crate::args::keys as args;
+use crate::args::name::{Name, NameHasher};
+use crate::bytes::codec::{Codec, too_long, utf8};
+use crate::bytes::joined::joined;
+use crate::change::source::Source;
+use crate::kept::fragments::{Found, Fragments, Pair};
+use crate::kept::value::Value;
 
 /// One key of a message.
 #[derive(Clone, Copy)]

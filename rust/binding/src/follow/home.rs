@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyWeakrefReference;
 
-use crate::shared::SharedStore;
+use crate::journal::shared::SharedStore;
 
 /// An event loop, and what there is for it.
 #[derive(Clone)]

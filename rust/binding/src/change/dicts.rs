@@ -5,8 +5,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
 
-use crate::name::Name;
-use crate::value::Value;
+use crate::args::name::Name;
+use crate::kept::value::Value;
 
 /// What a change consists of, as objects that nobody has changed yet.
 #[derive(Clone)]

@@ -7,12 +7,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
 
-use crate::args;
-use crate::codec;
-use crate::dicts::Dicts;
-use crate::encode;
+use crate::args::keys as args;
+use crate::bytes::codec;
+use crate::bytes::message as encode;
+use crate::change::dicts::Dicts;
+use crate::change::source::Source;
 use crate::release::release;
-use crate::source::Source;
 
 /// A set of key updates and key removals.
 ///

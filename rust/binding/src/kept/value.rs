@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::fragments::Fragments;
+use crate::kept::fragments::Fragments;
 
 /// Whether this process encodes changes.
 static ENCODES: AtomicBool = AtomicBool::new(false);

@@ -13,10 +13,10 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::finished::Finished;
-use crate::name::{Name, NameHasher};
+use crate::args::name::{Name, NameHasher};
+use crate::journal::flushed::Finished;
+use crate::kept::value::Value;
 use crate::release::release;
-use crate::value::Value;
 use crate::waiting;
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;

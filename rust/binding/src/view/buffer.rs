@@ -10,14 +10,14 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::args::{self, Batch, Interval, Timeout};
-use crate::change::DictionaryChange;
-use crate::finished::change;
-use crate::name::Name;
+use crate::args::keys::{self as args, Batch, Interval, Timeout};
+use crate::args::name::Name;
+use crate::change::dictionary_change::DictionaryChange;
+use crate::follow::pace::Subscription;
+use crate::journal::flushed::change;
+use crate::journal::shared::{PyStore, SharedStore, StoreRef};
+use crate::kept::value::Value;
 use crate::release::release;
-use crate::shared::{PyStore, SharedStore, StoreRef};
-use crate::subscription::Subscription;
-use crate::value::Value;
 use crate::{ObjectFrozenError, waiting};
 
 /// Gathers changes until they are flushed; of each key only the last change is kept.

@@ -6,14 +6,14 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::{self, Batch, Interval, Prefixes};
-use crate::buffer::{DictionaryChangeBuffer, frozen};
-use crate::content::ContentCopy;
-use crate::shared::StoreRef;
-use crate::stats::Stats;
-use crate::subscription::Subscription;
-use crate::value::fragments_are_shared;
-use crate::view_context::ViewContext;
+use crate::args::keys::{self as args, Batch, Interval, Prefixes};
+use crate::follow::pace::Subscription;
+use crate::journal::content::ContentCopy;
+use crate::journal::shared::StoreRef;
+use crate::journal::stats::Stats;
+use crate::kept::value::fragments_are_shared;
+use crate::view::buffer::{DictionaryChangeBuffer, frozen};
+use crate::view::context::ViewContext;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
 ///

@@ -7,9 +7,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::buffer::DictionaryChangeBuffer;
-use crate::name::Name;
-use crate::shared::StoreRef;
+use crate::args::name::Name;
+use crate::journal::shared::StoreRef;
+use crate::view::buffer::DictionaryChangeBuffer;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
