@@ -7,10 +7,10 @@ use crate::change::dictionary_change::DictionaryChange;
 use crate::change::source::Source;
 use crate::follow::next_change::NextChange;
 use crate::follow::pace::Subscription;
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::value::Version;
-use crate::view::buffer::DictionaryChangeBuffer;
 use crate::view::context::ViewContext;
 use crate::view::multi_view::DictionaryChangeMultiView;
 

@@ -13,8 +13,11 @@ mod waiting;
 
 /// What users pass: checked and materialised before any lock is taken.
 mod args {
+    pub(crate) mod errors;
     pub(crate) mod keys;
     pub(crate) mod name;
+    pub(crate) mod prefixes;
+    pub(crate) mod seconds;
 }
 
 /// What the journal keeps of a value.
@@ -34,12 +37,19 @@ mod bytes {
 mod change {
     pub(crate) mod dictionary_change;
     pub(crate) mod dicts;
+    pub(crate) mod encode;
+    pub(crate) mod finished;
+    pub(crate) mod parts;
     pub(crate) mod source;
 }
 
 /// The store as Python sees it.
 mod journal {
+    pub(crate) mod batch;
+    pub(crate) mod bell;
     pub(crate) mod content;
+    pub(crate) mod errors;
+    pub(crate) mod feed;
     pub(crate) mod flushed;
     pub(crate) mod shared;
     pub(crate) mod stats;
@@ -50,6 +60,7 @@ mod follow {
     pub(crate) mod home;
     pub(crate) mod next_change;
     pub(crate) mod pace;
+    pub(crate) mod subscription;
 }
 
 /// The classes that users make.
@@ -61,13 +72,6 @@ mod view {
 
 mod classes;
 
-pyo3::create_exception!(
-    change_buffers,
-    ObjectFrozenError,
-    pyo3::exceptions::PyException,
-    "Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."
-);
-
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
 mod _core {
@@ -75,8 +79,6 @@ mod _core {
     use pyo3::ffi;
     use pyo3::prelude::*;
 
-    #[pymodule_export]
-    use super::ObjectFrozenError;
     #[pymodule_export]
     use super::bytes::codec::Codec;
     #[pymodule_export]
@@ -86,11 +88,13 @@ mod _core {
     #[pymodule_export]
     use super::follow::pace::Subscription;
     #[pymodule_export]
+    use super::journal::errors::ObjectFrozenError;
+    #[pymodule_export]
+    use super::journal::feed::DictionaryChangeBuffer;
+    #[pymodule_export]
     use super::journal::shared::SharedStore;
     #[pymodule_export]
     use super::journal::stats::Stats;
-    #[pymodule_export]
-    use super::view::buffer::DictionaryChangeBuffer;
     #[pymodule_export]
     use super::view::context::ViewContext;
     #[pymodule_export]

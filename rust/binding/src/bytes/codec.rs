@@ -8,7 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use crate::args::keys as args;
+use crate::args::errors::{caused, type_name};
 use crate::args::name::Name;
 use crate::kept::fragments::Identity;
 
@@ -52,7 +52,7 @@ impl Codec {
             let expected = if self.format == Format::Json { "str or bytes" } else { "bytes" };
             let cause = PyTypeError::new_err(format!(
                 "the codec's function must return {expected}, not {}",
-                args::type_name(&encoded)
+                type_name(&encoded)
             ));
             return Err(unfit(key, cause));
         };
@@ -63,7 +63,7 @@ impl Codec {
 /// What was passed as `codec`.
 pub(crate) fn codec<'a, 'py>(codec: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Codec>> {
     codec.cast().map_err(|_| {
-        let name = args::type_name(codec);
+        let name = type_name(codec);
         let message = format!("codec must be one of change_buffers.codecs, not {name}");
         PyTypeError::new_err(message)
     })
@@ -73,7 +73,7 @@ pub(crate) fn codec<'a, 'py>(codec: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound
 pub(crate) fn envelope<'a>(envelope: Option<&'a Bound<'_, PyAny>>) -> PyResult<Option<&'a str>> {
     let Some(envelope) = envelope else { return Ok(None) };
     let text = envelope.cast::<PyString>().map_err(|_| {
-        let name = args::type_name(envelope);
+        let name = type_name(envelope);
         PyTypeError::new_err(format!("envelope must be a str or None, not {name}"))
     })?;
     utf8(text, "envelope").map(Some)
@@ -85,7 +85,7 @@ pub(crate) fn utf8<'a>(key: &'a Bound<'_, PyString>, argument: &str) -> PyResult
         let shown = key.repr().map_or_else(|_| String::new(), |shown| shown.to_string());
         let message =
             format!("{argument}: the key {shown} has a lone surrogate, so it has no UTF-8");
-        args::caused(key.py(), PyValueError::new_err(message), cause)
+        caused(key.py(), PyValueError::new_err(message), cause)
     })
 }
 
@@ -101,7 +101,7 @@ fn unfit(key: &Bound<'_, PyString>, cause: PyErr) -> PyErr {
     }
     let shown = key.repr().map_or_else(|_| String::new(), |shown| shown.to_string());
     let error = PyValueError::new_err(format!("updates[{shown}] cannot be encoded: {cause}"));
-    args::caused(py, error, cause)
+    caused(py, error, cause)
 }
 
 #[pymethods]
@@ -118,7 +118,7 @@ impl Codec {
             }
         };
         if !encode_value.is_callable() {
-            let name = args::type_name(&encode_value);
+            let name = type_name(&encode_value);
             let message =
                 format!("encode_value must be a function from a value to bytes, not {name}");
             return Err(PyTypeError::new_err(message));

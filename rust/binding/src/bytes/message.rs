@@ -1,18 +1,12 @@
 //! From a change to bytes: fragments that are known, and those that are found on the way.
 
-use std::cell::LazyCell;
-use std::collections::HashMap;
-
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::args::keys as args;
-use crate::args::name::{Name, NameHasher};
+use crate::args::name::Name;
 use crate::bytes::codec::{Codec, too_long, utf8};
 use crate::bytes::joined::joined;
-use crate::change::source::Source;
 use crate::kept::fragments::{Found, Fragments, Pair};
-use crate::kept::value::Value;
 
 /// One key of a message.
 #[derive(Clone, Copy)]
@@ -21,36 +15,6 @@ pub(crate) struct Item<'a, 'py> {
     pub(crate) object: &'a Bound<'py, PyAny>,
     /// Where its bytes are kept, if others may send the same.
     pub(crate) fragments: Option<&'a Fragments>,
-}
-
-/// The message of what was assigned to the parts of a change, or became of them.
-///
-/// What is still as the source gave it is encoded once for all.
-pub(crate) fn parts<'py>(
-    codec: &Bound<'py, Codec>,
-    envelope: Option<&str>,
-    updates: &Bound<'py, PyAny>,
-    removals: &Bound<'py, PyAny>,
-    source: Option<&Source>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let updates = args::updates_dict(updates)?;
-    let removals = args::names(removals)?;
-    let mut in_order = source.into_iter().flat_map(Source::values);
-    let by_key: LazyCell<HashMap<&Name, &Value, NameHasher>, _> =
-        LazyCell::new(|| source.into_iter().flat_map(Source::values).collect());
-    let mut known = |key: &Name, object: &Bound<'py, PyAny>| {
-        let next = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
-        let value = next.or_else(|| by_key.get(key).copied())?;
-        let (known, fragments) = value.parts(codec.py());
-        fragments.filter(|_| known.is(object))
-    };
-    let updates: Vec<_> = updates
-        .iter()
-        .map(|(key, object)| Ok((Name::new(key.cast()?)?, object)))
-        .collect::<PyResult<_>>()?;
-    let items =
-        updates.iter().map(|(key, object)| Item { key, object, fragments: known(key, object) });
-    message(codec, envelope, items, removals.iter())
 }
 
 /// The message of these updates and removals.

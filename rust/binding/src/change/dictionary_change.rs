@@ -7,10 +7,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
 
-use crate::args::keys as args;
+use crate::args::errors::type_name;
+use crate::args::keys::{removals_set, updates_dict};
 use crate::bytes::codec;
-use crate::bytes::message as encode;
 use crate::change::dicts::Dicts;
+use crate::change::encode;
+use crate::change::parts::Parts;
 use crate::change::source::Source;
 use crate::release::release;
 
@@ -31,40 +33,6 @@ use crate::release::release;
 pub(crate) struct DictionaryChange {
     /// A leaf among the locks: only references are moved and counted under it.
     parts: Mutex<Parts>,
-}
-
-/// What users may have assigned is not checked, as in any Python object. A part is absent once it
-/// was deleted; and when CPython 3.11 collects before a new instance is initialised, its memory
-/// all zero.
-#[derive(Clone, Default)]
-struct Parts {
-    updates: Option<Py<PyAny>>,
-    removals: Option<Py<PyAny>>,
-    /// What the flush gave that it came from. If nobody has asked for the parts so far, this is all
-    /// there is; later it knows the bytes that others may have found already.
-    source: Option<Py<Source>>,
-}
-
-impl Parts {
-    fn of(updates: impl Into<Py<PyAny>>, removals: impl Into<Py<PyAny>>) -> Self {
-        Self { updates: Some(updates.into()), removals: Some(removals.into()), source: None }
-    }
-
-    fn from_dicts(py: Python<'_>, Dicts { updates, removals }: Dicts) -> PyResult<Self> {
-        let removals = removals.map_or_else(|| PySet::empty(py).map(Bound::unbind), Ok)?;
-        Ok(Self::of(updates, removals))
-    }
-
-    /// Lets go of them, outside the lock.
-    fn release(self) {
-        let Self { updates, removals, source } = self;
-        release([updates, removals, source.map(Py::into_any)].into_iter().flatten());
-    }
-
-    /// The source, as long as it is all there is.
-    fn unopened(&self) -> Option<&Py<Source>> {
-        self.source.as_ref().filter(|_| self.updates.is_none() && self.removals.is_none())
-    }
 }
 
 impl Drop for DictionaryChange {
@@ -164,8 +132,8 @@ impl DictionaryChange {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), args::updates_dict)?;
-        let removals = removals.map_or_else(|| PySet::empty(py), args::removals_set)?;
+        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), updates_dict)?;
+        let removals = removals.map_or_else(|| PySet::empty(py), removals_set)?;
         self.replace(Parts::of(updates.into_any(), removals.into_any()));
         Ok(())
     }
@@ -217,7 +185,7 @@ impl DictionaryChange {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
         if !d.hasattr(intern!(py, "get"))? {
-            let name = args::type_name(d);
+            let name = type_name(d);
             return Err(PyTypeError::new_err(format!("d must be a mapping, not {name}")));
         }
         let part = |name| d.call_method1(intern!(py, "get"), (name,));
@@ -247,7 +215,7 @@ impl DictionaryChange {
                 if !error.is_instance_of::<PyAttributeError>(py) {
                     return error;
                 }
-                let name = args::type_name(other);
+                let name = type_name(other);
                 PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
             })
         };

@@ -9,10 +9,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PySet};
 
-use crate::args::keys as args;
+use crate::args::keys::names;
 use crate::args::name::{Name, NameHasher};
 use crate::bytes::codec::Codec;
-use crate::bytes::message::{self as encode, Item};
+use crate::bytes::message::{Item, message};
 use crate::change::dicts::Dicts;
 use crate::kept::fragments::Identity;
 use crate::kept::value::Value;
@@ -107,7 +107,7 @@ impl Source {
             let (object, fragments) = value.parts(py);
             Item { key, object, fragments }
         });
-        encode::message(codec, envelope, updates, self.removed())
+        message(codec, envelope, updates, self.removed())
     }
 
     /// Whether these parts are as it would make them. Parts of other types never are.
@@ -136,8 +136,8 @@ impl Source {
             return Ok(self.removed().next().is_none());
         }
         let expected: HashSet<&Name, NameHasher> = self.removed().collect();
-        let names = args::names(removals)?;
-        Ok(names.len() == expected.len() && names.iter().all(|name| expected.contains(name)))
+        let found = names(removals)?;
+        Ok(found.len() == expected.len() && found.iter().all(|name| expected.contains(name)))
     }
 
     /// The keys that were removed.

@@ -15,8 +15,8 @@ use pyo3::types::{PyIterator, PyTraceback};
 
 use crate::follow::home::Home;
 use crate::follow::pace::{Step, Subscription};
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::SharedStore;
-use crate::view::buffer::DictionaryChangeBuffer;
 
 /// The next change of a subscription, to be awaited once.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
@@ -87,7 +87,7 @@ impl NextChange {
                     return Err(PyStopIteration::new_err((Bound::new(py, change)?.unbind(),)));
                 }
                 Step::End => {
-                    subscription.close();
+                    subscription.end();
                     return Err(PyStopAsyncIteration::new_err(()));
                 }
                 Step::Wait(buffer, wake_for, until) => {

@@ -1,4 +1,4 @@
-//! `subscribe_changes()`: an iterator over flushes that keeps a pace, for threads and for tasks.
+//! What a subscription is: a source of changes, and a pace to keep, for threads and for tasks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,17 +9,14 @@ use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
 
-use crate::args::keys::Interval;
 use crate::args::name::Name;
+use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::follow::home::Home;
-use crate::follow::next_change::NextChange;
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::change;
 use crate::journal::shared::{SharedStore, StoreRef};
-use crate::view::buffer::DictionaryChangeBuffer;
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
@@ -65,7 +62,7 @@ enum Source {
 
 /// Which kind of iteration it serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     For,
     AsyncFor,
 }
@@ -110,7 +107,7 @@ impl Subscription {
         Self { state: Mutex::new(state) }
     }
 
-    fn serve(&self, form: Form) -> PyResult<()> {
+    pub(crate) fn serve(&self, form: Form) -> PyResult<()> {
         let served = *self.state.lock().form.get_or_insert(form);
         if served == form {
             return Ok(());
@@ -185,7 +182,8 @@ impl Subscription {
         })
     }
 
-    fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
+    /// Waits for the next change, in a thread.
+    pub(crate) fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         loop {
             let (buffer, wake_for, until) = match self.step(py)? {
                 Step::Deliver(change) => return Ok(Some(change)),
@@ -272,56 +270,22 @@ impl Subscription {
             None => {}
         }
     }
-}
 
-#[pymethods]
-impl Subscription {
-    fn __iter__(slf: Py<Self>) -> PyResult<Py<Self>> {
-        slf.get().serve(Form::For)?;
-        Ok(slf)
+    /// What lies at least between two deliveries.
+    pub(crate) fn pace(&self) -> Duration {
+        self.state.lock().interval
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
-        self.serve(Form::For)?;
-        self.claim()?;
-        let next = self.next_change(py);
-        self.release();
-        if matches!(next, Ok(None)) {
-            self.close();
-        }
-        next
-    }
-
-    fn __aiter__(slf: Py<Self>) -> PyResult<Py<Self>> {
-        slf.get().serve(Form::AsyncFor)?;
-        Ok(slf)
-    }
-
-    fn __anext__(slf: Py<Self>) -> PyResult<NextChange> {
-        slf.get().serve(Form::AsyncFor)?;
-        Ok(NextChange::new(slf))
-    }
-
-    /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
-    #[getter]
-    fn interval(&self) -> f64 {
-        self.state.lock().interval.as_secs_f64()
-    }
-
-    #[setter]
-    fn set_interval(&self, interval: Interval) {
+    pub(crate) fn set_pace(&self, Interval(interval): Interval) {
         let mut state = self.state.lock();
-        state.interval = interval.0;
+        state.interval = interval;
         state.revision += 1;
         drop(state);
         self.wake();
     }
 
-    /// End the iteration and remove the private view, if there is one.
-    ///
-    /// A thread or task that waits for the next change is woken and its iteration ends. Closing
-    /// twice is no error.
-    pub(crate) fn close(&self) {
+    /// Ends the iteration.
+    pub(crate) fn end(&self) {
         let mut state = self.state.lock();
         let source = std::mem::replace(&mut state.source, Source::Closed);
         let home = state.home.take();
@@ -333,52 +297,16 @@ impl Subscription {
         drop(source);
     }
 
-    /// Do what `close()` does. To be awaited.
-    fn aclose<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static CLOSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLOSE.import(slf.py(), "change_buffers._asyncio", "close")?.call1((slf,))
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    /// Close the subscription.
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> bool {
-        self.close();
-        false
-    }
-
-    /// Give the subscription. To be awaited.
-    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        ENTER.import(slf.py(), "change_buffers._asyncio", "enter")?.call1((slf,))
-    }
-
-    /// Close the subscription. To be awaited.
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(
-        slf: &Bound<'py, Self>,
-        _exception: &Bound<'_, PyTuple>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        Self::aclose(slf)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
-        state.home.as_ref().map_or(Ok(()), |home| home.visit(&visit))?;
+        state.home.as_ref().map_or(Ok(()), |home| home.visit(visit))?;
         if let Some(Waiter::Task(shared, ..)) = &state.waiter {
             visit.call(shared)?;
         }
         match &state.source {
-            Source::Content(store, _) => store.visit_first(&visit, |_| Ok(())),
+            Source::Content(store, _) => store.visit_first(visit, |_| Ok(())),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }
-    }
-
-    fn __clear__(&self) {
-        self.close();
     }
 }

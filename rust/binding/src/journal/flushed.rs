@@ -1,33 +1,15 @@
 //! From what a flush gives to a `DictionaryChange`: built once, copied for others that get the same.
 
 use change_buffers_core::store::{Harvest, Whole};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::args::name::Name;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::change::dicts::Dicts;
+use crate::change::finished::Finished;
 use crate::change::source::Source;
 use crate::journal::shared::PyStore;
 use crate::kept::value::{Value, fragments_are_shared};
-
-/// A change as Python objects, ready to be handed out.
-#[derive(Clone)]
-pub(crate) enum Finished {
-    /// For those who never encode.
-    Dicts(Dicts),
-    /// For those who may, and may never ask for dictionaries.
-    Source(Py<Source>),
-}
-
-impl Finished {
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self {
-            Self::Dicts(dicts) => dicts.visit(visit),
-            Self::Source(source) => visit.call(source),
-        }
-    }
-}
 
 /// The change object for what was pending.
 pub(crate) fn change(

@@ -3,72 +3,22 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Filter, Flush, Frozen, Harvest, HubId, ViewId, WakeFor};
+use change_buffers_core::store::{Flush, Frozen, Harvest, HubId, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::args::keys::{self as args, Batch, Interval, Timeout};
-use crate::args::name::Name;
+use crate::args::seconds::{Interval, Timeout};
 use crate::change::dictionary_change::DictionaryChange;
 use crate::follow::pace::Subscription;
+use crate::journal::batch::{Batch, fill};
+use crate::journal::errors::{drained, frozen};
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::change;
-use crate::journal::shared::{PyStore, SharedStore, StoreRef};
-use crate::kept::value::Value;
-use crate::release::release;
-use crate::{ObjectFrozenError, waiting};
-
-/// Gathers changes until they are flushed; of each key only the last change is kept.
-///
-/// Made by itself it holds what its own `update()` is given. As a view, made by
-/// `DictionaryChangeMultiView.create_view()`, it also follows the shared dictionary.
-///
-/// Any number of threads may call any method at any time.
-#[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
-pub(crate) struct DictionaryChangeBuffer {
-    store: StoreRef,
-    view: ViewId,
-}
-
-impl DictionaryChangeBuffer {
-    /// A view that follows the content of a store, or the part of it that the filter names.
-    pub(crate) fn follow(
-        py: Python<'_>,
-        store: StoreRef,
-        filter: Option<Filter<Name>>,
-    ) -> PyResult<Py<Self>> {
-        let view = store.open_view(filter);
-        Py::new(py, Self { store, view })
-    }
-
-    pub(crate) fn store(&self) -> &PyStore {
-        &self.store
-    }
-
-    pub(crate) fn shared(&self) -> Py<SharedStore> {
-        self.store.object().clone()
-    }
-
-    pub(crate) fn view(&self) -> ViewId {
-        self.view
-    }
-}
-
-impl Drop for DictionaryChangeBuffer {
-    fn drop(&mut self) {
-        release(self.store.leave(self.view).into_iter().map(Value::into_object));
-    }
-}
-
-pub(crate) fn frozen() -> PyErr {
-    ObjectFrozenError::new_err("frozen: it takes no more updates")
-}
-
-fn drained() -> PyErr {
-    ObjectFrozenError::new_err("frozen, and nothing is pending any more")
-}
+use crate::journal::shared::SharedStore;
+use crate::waiting;
 
 #[pymethods]
 impl DictionaryChangeBuffer {
@@ -80,9 +30,7 @@ impl DictionaryChangeBuffer {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let store = StoreRef::create(py)?;
-        let view = store.open_buffer();
-        Ok(Self { store, view })
+        Self::alone(py)
     }
 
     #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
@@ -110,13 +58,13 @@ impl DictionaryChangeBuffer {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let status = self.store.status(self.view);
+        let status = self.store().status(self.view());
         if status.frozen {
             return Err(frozen());
         }
         let mut batch = Batch::default();
-        args::fill(&mut batch, updates, removals, || !status.pending)?;
-        self.store.update_view(self.view, &mut batch).map_err(|Frozen| frozen())
+        fill(&mut batch, updates, removals, || !status.pending)?;
+        self.store().update_view(self.view(), &mut batch).map_err(|Frozen| frozen())
     }
 
     /// Wait until something is pending, then return it and forget it.
@@ -152,10 +100,10 @@ impl DictionaryChangeBuffer {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(PyTimeoutError::new_err("nothing was pending in time"));
             }
-            if let Some(sleeper) = self.store.wait(self.view, WakeFor::Change) {
+            if let Some(sleeper) = self.store().wait(self.view(), WakeFor::Change) {
                 let slept = waiting::sleep(py, &sleeper, deadline);
                 if !matches!(slept, Ok(true)) {
-                    self.store.forget(&sleeper);
+                    self.store().forget(&sleeper);
                 }
                 slept?;
             }
@@ -168,8 +116,8 @@ impl DictionaryChangeBuffer {
     ///     ObjectFrozenError: The buffer is frozen and nothing is pending.
     fn flush_changed_nowait(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         let mut harvest = Harvest::default();
-        match self.store.flush(self.view, &mut harvest) {
-            Flush::Change => change(py, &self.store, &mut harvest).map(Some),
+        match self.store().flush(self.view(), &mut harvest) {
+            Flush::Change => change(py, self.store(), &mut harvest).map(Some),
             Flush::Drained => Err(drained()),
             Flush::Nothing => Ok(None),
         }
@@ -205,8 +153,8 @@ impl DictionaryChangeBuffer {
     /// Returns:
     ///     The ticket to forget it by, or `None` when there is a change already.
     fn _wait(&self, hub: usize, future: Py<PyAny>) -> Option<usize> {
-        let shared = self.store.object().get();
-        let ticket = shared.wait_in(HubId(hub), self.view, WakeFor::Change, future);
+        let shared = self.store_ref().object().get();
+        let ticket = shared.wait_in(HubId(hub), self.view(), WakeFor::Change, future);
         ticket.map(|ticket| ticket.0)
     }
 
@@ -215,7 +163,7 @@ impl DictionaryChangeBuffer {
     /// What is pending can be flushed once more. A view is detached from its multi-view by this.
     /// Freezing twice is no error.
     fn freeze(&self) {
-        self.store.freeze_view(self.view);
+        self.store().freeze_view(self.view());
     }
 
     /// Iterate over flushes, paced.
@@ -241,7 +189,7 @@ impl DictionaryChangeBuffer {
     #[getter]
     fn _pending_changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let updates = PyDict::new(py);
-        for Mark { key, fate } in self.store.peek(self.view) {
+        for Mark { key, fate } in self.store().peek(self.view()) {
             if let Some(value) = fate.value() {
                 updates.set_item(key.text(py), value.object(py))?;
             }
@@ -252,15 +200,15 @@ impl DictionaryChangeBuffer {
     /// A snapshot of the removals that a flush would give now. Private.
     #[getter]
     fn _pending_removals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
-        let marks = self.store.peek(self.view);
+        let marks = self.store().peek(self.view());
         let removed = marks.iter().filter(|mark| !mark.fate.is_live());
         PySet::new(py, removed.map(|mark| mark.key.text(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.store.visit_first(&visit, |store| {
+        self.store_ref().visit_first(&visit, |store| {
             store.try_each_pending(
-                self.view,
+                self.view(),
                 |value| value.visit(&visit),
                 |whole| whole.visit(&visit),
             )
@@ -268,6 +216,6 @@ impl DictionaryChangeBuffer {
     }
 
     fn __clear__(&self) {
-        self.store.clear_view(self.view);
+        self.store().clear_view(self.view());
     }
 }

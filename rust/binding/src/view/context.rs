@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::args::name::Name;
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::StoreRef;
-use crate::view::buffer::DictionaryChangeBuffer;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]

@@ -6,13 +6,17 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::keys::{self as args, Batch, Interval, Prefixes};
+use crate::args::errors::type_name;
+use crate::args::prefixes::Prefixes;
+use crate::args::seconds::Interval;
 use crate::follow::pace::Subscription;
+use crate::journal::batch::{Batch, fill};
 use crate::journal::content::ContentCopy;
+use crate::journal::errors::frozen;
+use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::StoreRef;
 use crate::journal::stats::Stats;
 use crate::kept::value::fragments_are_shared;
-use crate::view::buffer::{DictionaryChangeBuffer, frozen};
 use crate::view::context::ViewContext;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
@@ -69,7 +73,7 @@ impl DictionaryChangeMultiView {
         // A dictionary of objects would say nothing of what they are on the wire.
         let has_versions = fragments_are_shared();
         let wants_whole = || !has_versions && self.store.wants_whole();
-        args::fill(&mut batch, updates, removals, wants_whole)?;
+        fill(&mut batch, updates, removals, wants_whole)?;
         if has_versions {
             batch.values_mut().try_for_each(|value| value.become_version(py))?;
         }
@@ -108,7 +112,7 @@ impl DictionaryChangeMultiView {
     #[allow(clippy::unused_self, reason = "a method for its users")]
     fn remove_view(&self, view: &Bound<'_, PyAny>) -> PyResult<()> {
         let Ok(view) = view.cast::<DictionaryChangeBuffer>() else {
-            let name = args::type_name(view);
+            let name = type_name(view);
             return Err(PyTypeError::new_err(format!(
                 "view must be a DictionaryChangeBuffer, not {name}"
             )));

@@ -1,0 +1,62 @@
+//! A buffer as others know it: a store, and a view of it.
+
+use change_buffers_core::store::{Filter, ViewId};
+use pyo3::prelude::*;
+
+use crate::args::name::Name;
+use crate::journal::shared::{PyStore, SharedStore, StoreRef};
+use crate::kept::value::Value;
+use crate::release::release;
+
+/// Gathers changes until they are flushed; of each key only the last change is kept.
+///
+/// Made by itself it holds what its own `update()` is given. As a view, made by
+/// `DictionaryChangeMultiView.create_view()`, it also follows the shared dictionary.
+///
+/// Any number of threads may call any method at any time.
+#[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
+pub(crate) struct DictionaryChangeBuffer {
+    store: StoreRef,
+    view: ViewId,
+}
+
+impl DictionaryChangeBuffer {
+    /// A view that follows the content of a store, or the part of it that the filter names.
+    pub(crate) fn follow(
+        py: Python<'_>,
+        store: StoreRef,
+        filter: Option<Filter<Name>>,
+    ) -> PyResult<Py<Self>> {
+        let view = store.open_view(filter);
+        Py::new(py, Self { store, view })
+    }
+
+    /// A buffer that is fed by nothing but its own updates.
+    pub(crate) fn alone(py: Python<'_>) -> PyResult<Self> {
+        let store = StoreRef::create(py)?;
+        let view = store.open_buffer();
+        Ok(Self { store, view })
+    }
+
+    pub(crate) fn store_ref(&self) -> &StoreRef {
+        &self.store
+    }
+
+    pub(crate) fn store(&self) -> &PyStore {
+        &self.store
+    }
+
+    pub(crate) fn shared(&self) -> Py<SharedStore> {
+        self.store.object().clone()
+    }
+
+    pub(crate) fn view(&self) -> ViewId {
+        self.view
+    }
+}
+
+impl Drop for DictionaryChangeBuffer {
+    fn drop(&mut self) {
+        release(self.store.leave(self.view).into_iter().map(Value::into_object));
+    }
+}
