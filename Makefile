@@ -72,12 +72,9 @@ fuzz: | tools ## Try random operations on the Rust core for FUZZ_SECONDS, 60 if 
 	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --quiet --locked --package change-buffers-core --profile proof \
 		--test operations -- --ignored --nocapture
 
-# Processes that encode keep what is published in another way, from the import of the codecs on.
-# So what is about the data itself is tested in both.
 .PHONY: test-python
 test-python: build ## Run the Python tests
-	$(BIN)/python -m pytest --numprocesses=2 --ignore=tests/encode
-	$(BIN)/python -m pytest --numprocesses=2 @tests/with_codecs.txt
+	$(BIN)/python -m pytest --numprocesses=2
 
 SOAK_SECONDS ?= 900
 SOAK_OPERATIONS ?= 10000000

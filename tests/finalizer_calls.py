@@ -11,6 +11,7 @@ import gc
 import weakref
 from contextlib import suppress
 
+import encoded_stores
 from change_buffers import (
     DictionaryChange,
     DictionaryChangeBuffer,
@@ -22,14 +23,18 @@ from change_buffers import (
 class World:
     """Everything there is to call, all of it with something pending."""
 
-    def __init__(self):
+    def __init__(self, encodes=False):
         self.mv = DictionaryChangeMultiView()
+        if encodes:
+            encoded_stores.begin(self.mv)
         self.mv.update({"x": 0, "y": 0})
         self.context = self.mv.create_view()
         self.view = self.context.__enter__()
         self.lagging_context = self.mv.create_view()
         self.lagging = self.lagging_context.__enter__()
         self.buffer = DictionaryChangeBuffer()
+        if encodes:
+            encoded_stores.begin_alone(self.buffer)
         self.buffer.update({"x": 0}, ["z"])
         self.subscription = self.mv.subscribe_changes()
         next(self.subscription)
@@ -273,12 +278,12 @@ def assert_sound(world):
         assert "guarded" not in changes, changes
 
 
-def run(by_reference=False):
+def run(by_reference=False, encodes=False):
     """Let finalizers, or else the call-backs of weak references, make the calls."""
     for mutator_name, mutate in MUTATORS.items():
         for call_name, call in CALLS.items():
             print(mutator_name, "/", call_name, flush=True)
-            world, finalized = World(), []
+            world, finalized = World(encodes), []
             values = [Guarded(world, call, finalized)]
             if by_reference:
                 guards, values = values, [Thing()]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
+import encoded_stores
 from helpers import PlainMapping
 from linearizability import Call, record
 from sequential_model import Change, Counts, State, Step, perform
@@ -99,13 +100,16 @@ class Subject:
         self._views: dict[str, Any] = {}
         self._contexts: list[Any] = []  # a view lives as long as it is referred to
 
-    def begin(self) -> State:
+    def begin(self, encodes: bool) -> State:
         """Make the first views and some content, and give the state in which that leaves it."""
         state = State()
         steps = [Step("create_view", name, prefixes=prefixes) for name, prefixes in VIEWS.items()]
         for step in [*steps, Step("update", updates=(("a", -1), ("b", -2)))]:
             self.outcome(step, random.Random(0))()
             _, state = perform(state, step)
+        if encodes:
+            _, state = perform(state, Step("flush", "left"))
+            encoded_stores.encode(self._views["left"].flush_changed_nowait())
         return state
 
     def outcome(self, step: Step, chance: random.Random) -> Callable[[], Any]:
@@ -143,11 +147,16 @@ class Subject:
 
 
 def record_random_calls(
-    multi_view: Any, chance: random.Random, threads: int, length: int, kinds: list[str]
+    multi_view: Any,
+    chance: random.Random,
+    threads: int,
+    length: int,
+    kinds: list[str],
+    encodes: bool = False,
 ) -> tuple[State, list[Call]]:
     """Have threads make random calls. Gives the state before, and what they saw."""
     subject = Subject(multi_view)
-    start = subject.begin()
+    start = subject.begin(encodes)
     programs = random_programs(chance, threads, length, kinds)
     return start, record(
         [[(step, subject.outcome(step, chance)) for step in program] for program in programs],

@@ -6,16 +6,22 @@ would hold the GIL, hence the child processes. (H1, H2 and H4 in docs/reliabilit
 
 from __future__ import annotations
 
+import pytest
+
 from helpers import run_child
 
+stores = pytest.mark.parametrize("encodes", [False, True], ids=["plain", "encoded"])
 
-def test_finalizers_may_call_everything():
-    output = run_child("import finalizer_calls; finalizer_calls.run()")
+
+@stores
+def test_finalizers_may_call_everything(encodes):
+    output = run_child(f"import finalizer_calls; finalizer_calls.run(encodes={encodes})")
     assert len(output.splitlines()) > 400
 
 
-def test_callbacks_of_weak_references_may_call_everything():
-    output = run_child("import finalizer_calls; finalizer_calls.run(by_reference=True)")
+@stores
+def test_callbacks_of_weak_references_may_call_everything(encodes):
+    output = run_child(f"import finalizer_calls; finalizer_calls.run(True, encodes={encodes})")
     assert len(output.splitlines()) > 400
 
 

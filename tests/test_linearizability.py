@@ -39,7 +39,7 @@ def test_what_threads_see_can_be_explained_by_an_order_of_their_calls(threads, s
     for number in range(HISTORIES):
         chance = random.Random(f"{seed} {number}")
         start, calls = record_random_calls(
-            DictionaryChangeMultiView(), chance, threads, LENGTH, list(WEIGHTS)
+            DictionaryChangeMultiView(), chance, threads, LENGTH, list(WEIGHTS), number % 2 == 1
         )
         assert_linearizable(calls, start)
         made += len(calls)
@@ -55,7 +55,7 @@ def test_what_a_single_thread_sees_is_what_the_model_says(seed):
     for number in range(HISTORIES):
         chance = random.Random(f"{seed} {number}")
         start, calls = record_random_calls(
-            DictionaryChangeMultiView(), chance, 1, 5 * LENGTH, list(WEIGHTS)
+            DictionaryChangeMultiView(), chance, 1, 5 * LENGTH, list(WEIGHTS), number % 2 == 1
         )
         assert_linearizable(calls, start)
         assert overlapping(calls) == 0

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from check_dist import Wheel
-from interpreters import SELECTIONS, Interpreter, environment_for, find, tested
+from interpreters import Interpreter, environment_for, find, tested
 
 RUST = re.compile(r"cargo|rust|clippy|maturin")
 
@@ -104,9 +104,7 @@ def install_what_tests_need(python: Path, sources: Path, env: dict[str, str]) ->
         print("some of the packers are not to be had ready-made: tested without", flush=True)
 
 
-def test(
-    wheel: Wheel, sdist: Path, interpreter: Interpreter, selections: list[list[str]]
-) -> Outcome:
+def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]) -> Outcome:
     """Test one wheel."""
     name = wheel.path.name
     print(f"\n{name}: {interpreter.path}", flush=True)
@@ -121,7 +119,7 @@ def test(
         except subprocess.CalledProcessError as error:
             print(error, file=sys.stderr)
             return Outcome(name, interpreter.name, "could not be installed", True, False)
-        text, is_good = tested(interpreter, python, selections, sources, env)
+        text, is_good = tested(interpreter, python, options, sources, env)
     return Outcome(name, interpreter.name, text, True, is_good)
 
 
@@ -140,7 +138,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where wheels and source distribution are")
     parser.add_argument("--tests", default="", help="arguments for pytest, instead of all tests")
     arguments = parser.parse_args()
-    selections = [shlex.split(arguments.tests)] if arguments.tests else SELECTIONS
+    options = shlex.split(arguments.tests)
     (sdist,) = arguments.folder.resolve().glob("*.tar.gz")
     outcomes = []
     for path in sorted(arguments.folder.resolve().glob("*.whl")):
@@ -149,7 +147,7 @@ def main() -> int:
         if isinstance(interpreter, str):
             outcomes.append(Outcome(path.name, "-", f"not run: {interpreter}"))
         else:
-            outcomes.append(test(wheel, sdist, interpreter, selections))
+            outcomes.append(test(wheel, sdist, interpreter, options))
     width = max((len(outcome.wheel) for outcome in outcomes), default=0)
     print()
     for outcome in outcomes:

@@ -36,9 +36,6 @@ FREE_THREADED_SERIES = ["3.14", "3.13"]
 
 THREADS = 4
 
-SELECTIONS = [["--ignore=tests/encode"], ["@tests/with_codecs.txt"]]
-"""Processes that encode keep what is published in another way, so there are two."""
-
 PROBE = """
 import ensurepip, sys, sysconfig, venv
 free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -176,39 +173,36 @@ def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
     environment.pop("MAKEOVERRIDES", None)
     if subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode != 0:
         return Outcome(wanted, name, "failed to build", is_run=True, is_good=False)
-    selections = [[*selection, *options] for selection in SELECTIONS]
-    text, is_good = tested(interpreter, python, selections, ROOT, environment)
+    text, is_good = tested(interpreter, python, options, ROOT, environment)
     return Outcome(wanted, name, text, is_run=True, is_good=is_good)
 
 
 def tested(
     interpreter: Interpreter,
     python: Path,
-    selections: list[list[str]],
+    options: list[str],
     folder: Path,
     environment: dict[str, str],
 ) -> tuple[str, bool]:
     """Run the tests of a folder in an environment; say how many passed, and whether all did."""
-    counts: Counter[str] = Counter()
-    is_good = True
     # Without the GIL each test runs in several threads, else the tests in two processes.
     several = (
         f"--parallel-threads={THREADS}" if interpreter.is_free_threaded else "--numprocesses=2"
     )
-    for selection in selections:
-        with tempfile.TemporaryDirectory() as reports:
-            report = Path(reports) / "report.xml"
-            command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", several]
-            done = subprocess.run([*command, *selection], cwd=folder, env=environment, check=False)
-            is_good &= done.returncode == 0
-            if report.exists():
-                counts += counted(report)
+    with tempfile.TemporaryDirectory() as reports:
+        report = Path(reports) / "report.xml"
+        command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={report}", several]
+        done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
+        counts = counted(report) if report.exists() else Counter[str]()
     total, failed, skipped = (
         counts["tests"],
         counts["failures"] + counts["errors"],
         counts["skipped"],
     )
-    return f"{total - failed - skipped} passed, {failed} failed, {skipped} skipped", is_good
+    return (
+        f"{total - failed - skipped} passed, {failed} failed, {skipped} skipped",
+        done.returncode == 0,
+    )
 
 
 def counted(report: Path) -> Counter[str]:

@@ -18,14 +18,10 @@ __all__ = [
     "Stats",
     "Subscription",
     "ViewContext",
-    "_share_fragments",
 ]
 
 class ObjectFrozenError(Exception):
     """Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."""
-
-def _share_fragments() -> None:
-    """Have values share what they are on the wire from now on. Private."""
 
 @disjoint_base
 class Codec:
@@ -99,11 +95,11 @@ class DictionaryChange:
 
         If it was flushed from a view of a multi-view, each shared value is encoded once by a codec,
         however many views send it: until its key is changed again, and for as long as there is
-        such a change. That holds for what is published after the import of
-        `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
-        it is now, for this change alone. Of values that were changed in place after they had been
-        published, the bytes may be the old ones. The change keeps what it was flushed with for as
-        long as it lives.
+        such a change. That begins with the first change of the multi-view that is encoded;
+        what is there by then is shared as well, but for values that have been replaced. What has
+        been replaced in `updates` and `removals` is encoded as it is now, for this change alone. Of
+        values that were changed in place after they had been published, the bytes may be the old
+        ones. The change keeps what it was flushed with for as long as it lives.
 
         No lock is held while the codec's function runs. If it raises, nothing has changed. Two
         threads that meet at one value may both encode it, rather than wait for each other.

@@ -3,8 +3,6 @@
 A codec is a format and a function for values. Keys and what stands around them are written by the
 core. Codecs are cheap, immutable and safe to use from any number of threads. What a value is on the
 wire is remembered for each codec by itself, so make one and share it.
-
-Import this before you publish: what is published from then on is encoded once.
 """
 
 from __future__ import annotations
@@ -19,8 +17,6 @@ from change_buffers import _core
 from change_buffers._message import change_in
 
 __all__ = ["Codec", "JSONCodec", "MessagePackCodec"]
-
-_core._share_fragments()
 
 Encoded: TypeAlias = bytes | bytearray
 Readable: TypeAlias = bytes | bytearray | memoryview

@@ -23,6 +23,9 @@ def test_collecting_at_every_allocation_spoils_nothing():
         Garbage()
         return msgpack.packb(value)
 
+    import encoded_stores
+
+    encoded_stores.begin(mv)
     codec = codec_of(encode)
     mv.update({"a": 0})
     held = [second.flush_changed_blocking()]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+import encoded_stores
 from change_buffers import DictionaryChange, DictionaryChangeBuffer, DictionaryChangeMultiView
 from change_buffers.codecs import JSONCodec
 from encoding import MSGPACK, ORJSON, assert_encodes, counting_codec, decoded, once
@@ -14,6 +15,14 @@ from event_loops import run
 
 COUNT = 5
 MANY = {f"key {i}": i for i in range(5)}
+
+
+@pytest.fixture
+def multi_view():
+    """Give one whose changes are being encoded; how that begins is tested elsewhere."""
+    multi_view = DictionaryChangeMultiView()
+    encoded_stores.begin(multi_view)
+    return multi_view
 
 
 @pytest.fixture

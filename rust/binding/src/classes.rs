@@ -10,7 +10,8 @@ use crate::follow::pace::Subscription;
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
-use crate::kept::value::Version;
+use crate::kept::encoding::Encoding;
+use crate::kept::fragments::Fragments;
 use crate::view::context::ViewContext;
 use crate::view::multi_view::DictionaryChangeMultiView;
 
@@ -36,11 +37,12 @@ check!(
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    Encoding,
+    Fragments,
     NextChange,
     SharedStore,
     Source,
     Stats,
     Subscription,
-    Version,
     ViewContext,
 );

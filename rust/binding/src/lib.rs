@@ -22,6 +22,7 @@ mod args {
 
 /// What the journal keeps of a value.
 mod kept {
+    pub(crate) mod encoding;
     pub(crate) mod fragments;
     pub(crate) mod value;
 }
@@ -99,12 +100,6 @@ mod _core {
     use super::view::context::ViewContext;
     #[pymodule_export]
     use super::view::multi_view::DictionaryChangeMultiView;
-
-    /// Have values share what they are on the wire from now on. Private.
-    #[pyfunction(name = "_share_fragments")]
-    fn share_fragments() {
-        super::kept::value::share_fragments();
-    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

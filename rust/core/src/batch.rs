@@ -55,7 +55,7 @@ impl<V> Fate<V> {
         }
     }
 
-    fn value_mut(&mut self) -> Option<&mut V> {
+    pub(crate) fn value_mut(&mut self) -> Option<&mut V> {
         match self {
             Self::Set(value) | Self::SetAndRemoved(value) => Some(value),
             Self::Removed => None,
@@ -145,11 +145,6 @@ impl<K: Key, V, W> Batch<K, V, W> {
     /// Adds the finished form of its updates. There must be no removals.
     pub fn finish(&mut self, whole: W) {
         self.whole = Some(whole);
-    }
-
-    /// The values of its updates.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.marks.iter_mut().filter_map(|mark| mark.fate.value_mut())
     }
 
     /// How many keys it names.

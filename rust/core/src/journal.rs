@@ -17,11 +17,13 @@
 //! gets.
 
 mod memory;
+mod prepared;
 
 use std::hash::BuildHasher;
 
 use slab::Slab;
 
+use self::prepared::Prepared;
 use crate::batch::{Batch, Fate, Key, Mark};
 use crate::index::Index;
 use crate::list::{Linked, Links, List};
@@ -102,6 +104,7 @@ pub struct Journal<K, V, S> {
     births: u64,
     /// How many keys all updates so far have named.
     stamps: u64,
+    prepared: Prepared,
     /// Where the keys of the batch at hand are; kept only to spare an allocation.
     found: Vec<Option<usize>>,
 }
@@ -119,6 +122,7 @@ impl<K: Key, V, S: BuildHasher + Default> Default for Journal<K, V, S> {
             version: 0,
             births: 0,
             stamps: 0,
+            prepared: Prepared::default(),
             found: Vec::new(),
         }
     }

@@ -210,6 +210,42 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         Flush::Change
     }
 
+    /// How many of the values that a flush would give are not [prepared](Self::prepare); at most so
+    /// many.
+    pub fn unprepared(&self, view: ViewId) -> usize {
+        let data = self.lock();
+        data.views[view.0].cursor.map_or(0, |cursor| data.journal.unprepared(cursor))
+    }
+
+    /// Prepares the values of the content that a flush of this view would give, and so those that it
+    /// gives to others: what is done to a value is done to the one in the content, of which all are
+    /// given clones. It runs under the data mutex: it must neither block, panic, drop nor call back.
+    pub fn prepare(&self, view: ViewId, prepare: impl FnMut(&mut V)) {
+        let mut displaced = Displaced::<K, V, W>::default();
+        let mut data = self.lock();
+        // It was made of values that were not prepared.
+        displaced.whole = data.renew_memo(None, &mut None);
+        let Data { journal, views, .. } = &mut *data;
+        if let Some(cursor) = views[view.0].cursor {
+            journal.prepare(cursor, prepare);
+        }
+    }
+
+    /// [Prepares](Self::prepare) the values that the content has for these keys, and gives clones.
+    pub fn values(&self, keys: &[K], mut prepare: impl FnMut(&mut V)) -> Vec<Option<V>> {
+        let mut values = Vec::with_capacity(keys.len());
+        let mut displaced = Displaced::<K, V, W>::default();
+        let mut data = self.lock();
+        displaced.whole = data.renew_memo(None, &mut None);
+        values.extend(keys.iter().map(|key| {
+            let value = data.journal.value_mut(key)?;
+            prepare(value);
+            Some(value.clone())
+        }));
+        drop(data);
+        values
+    }
+
     /// Keeps the finished form of a harvest for the others that have the same to expect.
     ///
     /// It must be nobody else's. It is dropped when there has been an update since.

@@ -1,7 +1,8 @@
-//! A key: an exact Python `str` with its hash.
+//! A key: an exact Python `str` that knows its hash.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::slice;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,12 +11,9 @@ use pyo3::types::PyString;
 /// A key as the journal keeps it.
 ///
 /// Only exact `str` is admitted: hashing and comparing those neither runs user code nor
-/// allocates, so both may happen under the data mutex.
+/// allocates, so both may happen under the data mutex. One word: the hash is in the string.
 #[derive(Clone, Debug)]
-pub(crate) struct Name {
-    text: Py<PyString>,
-    hash: u64,
-}
+pub(crate) struct Name(Py<PyString>);
 
 impl Name {
     /// The name for a string; of a subclass of `str` only the text counts.
@@ -30,13 +28,25 @@ impl Name {
 
     /// The name for a string that is known to be of no subclass.
     pub(crate) fn of_exact(text: Bound<'_, PyString>) -> PyResult<Self> {
-        let hash = text.hash()?.cast_unsigned() as u64;
-        Ok(Self { text: text.unbind(), hash })
+        // From here on the string has its hash.
+        text.hash()?;
+        Ok(Self(text.unbind()))
+    }
+
+    /// What Python has computed.
+    #[inline]
+    fn hash(&self) -> u64 {
+        let text = self.0.as_ptr().cast::<ffi::PyASCIIObject>();
+        // SAFETY: it is a live, exact `str`, which begins with these fields. Its hash was computed
+        // before the name was made. Another thread that computed it at the same time may still write
+        // it, the same one, which Python itself reads and writes as an atomic too.
+        let hash = unsafe { AtomicIsize::from_ptr(&raw mut (*text).hash) };
+        hash.load(Ordering::Relaxed).cast_unsigned() as u64
     }
 
     /// Whether it begins with another one. As with comparing: no user code, no allocation.
     pub(crate) fn starts_with(&self, prefix: &Self) -> bool {
-        let (text, prefix) = (self.text.as_ptr(), prefix.text.as_ptr());
+        let (text, prefix) = (self.0.as_ptr(), prefix.0.as_ptr());
         // SAFETY: both are live references to exact `str` objects in canonical form, so this
         // compares their characters and neither fails, allocates nor runs Python code. Names
         // exist only where the thread is attached to the interpreter.
@@ -47,7 +57,7 @@ impl Name {
     ///
     /// Not `PyUnicode_Compare()`, which finds out who is less: that takes longer.
     fn has_characters_of(&self, other: &Self) -> bool {
-        let [one, other] = [self, other].map(|name| name.text.as_ptr());
+        let [one, other] = [self, other].map(|name| name.0.as_ptr());
         // CPython resizes in place only what has no hash yet, and interning writes beside the kind.
         // SAFETY: both are live, exact `str` with a hash, so in canonical form: the length and the
         // kind, which is the size of a character, say what there is to read, and nobody writes to
@@ -68,24 +78,21 @@ impl Name {
 
     /// Whether this very object is its text.
     pub(crate) fn is(&self, text: &Bound<'_, PyAny>) -> bool {
-        self.text.is(text)
+        self.0.is(text)
     }
 
     pub(crate) fn text<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
-        self.text.bind(py)
+        self.0.bind(py)
     }
 
     pub(crate) fn into_text(self) -> Py<PyString> {
-        self.text
+        self.0
     }
 }
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        if self.text.is(&other.text) {
-            return true;
-        }
-        self.hash == other.hash && self.has_characters_of(other)
+        self.0.is(&other.0) || self.hash() == other.hash() && self.has_characters_of(other)
     }
 }
 
@@ -93,7 +100,7 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        state.write_u64(Self::hash(self));
     }
 }
 

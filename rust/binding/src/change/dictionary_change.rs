@@ -14,6 +14,7 @@ use crate::change::dicts::Dicts;
 use crate::change::encode;
 use crate::change::parts::Parts;
 use crate::change::source::Source;
+use crate::kept::encoding::Encoding;
 use crate::release::release;
 
 /// A set of key updates and key removals.
@@ -33,6 +34,8 @@ use crate::release::release;
 pub(crate) struct DictionaryChange {
     /// A leaf among the locks: only references are moved and counted under it.
     parts: Mutex<Parts>,
+    /// Whether changes of the store that it came from are encoded; none if users made it.
+    encoding: Option<Py<Encoding>>,
 }
 
 impl Drop for DictionaryChange {
@@ -43,13 +46,19 @@ impl Drop for DictionaryChange {
 
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
-    pub(crate) fn owning(py: Python<'_>, dicts: Dicts) -> PyResult<Self> {
-        Parts::from_dicts(py, dicts).map(|parts| Self { parts: Mutex::new(parts) })
+    pub(crate) fn owning(
+        py: Python<'_>,
+        dicts: Dicts,
+        encoding: Option<Py<Encoding>>,
+    ) -> PyResult<Self> {
+        let parts = Mutex::new(Parts::from_dicts(py, dicts)?);
+        Ok(Self { parts, encoding })
     }
 
     /// A change whose parts are made when somebody asks for them.
     pub(crate) fn unopened(source: Py<Source>) -> Self {
-        Self { parts: Mutex::new(Parts { source: Some(source), ..Parts::default() }) }
+        let parts = Mutex::new(Parts { source: Some(source), ..Parts::default() });
+        Self { parts, encoding: None }
     }
 
     /// Makes the parts, if that has not been done.
@@ -122,7 +131,7 @@ impl DictionaryChange {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None })
+        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None }, None)
     }
 
     #[pyo3(signature = (updates = None, removals = None))]
@@ -234,11 +243,11 @@ impl DictionaryChange {
     ///
     /// If it was flushed from a view of a multi-view, each shared value is encoded once by a codec,
     /// however many views send it: until its key is changed again, and for as long as there is
-    /// such a change. That holds for what is published after the import of
-    /// `change_buffers.codecs`. What has been replaced in `updates` and `removals` is encoded as
-    /// it is now, for this change alone. Of values that were changed in place after they had been
-    /// published, the bytes may be the old ones. The change keeps what it was flushed with for as
-    /// long as it lives.
+    /// such a change. That begins with the first change of the multi-view that is encoded;
+    /// what is there by then is shared as well, but for values that have been replaced. What has
+    /// been replaced in `updates` and `removals` is encoded as it is now, for this change alone. Of
+    /// values that were changed in place after they had been published, the bytes may be the old
+    /// ones. The change keeps what it was flushed with for as long as it lives.
     ///
     /// No lock is held while the codec's function runs. If it raises, nothing has changed. Two
     /// threads that meet at one value may both encode it, rather than wait for each other.
@@ -275,7 +284,10 @@ impl DictionaryChange {
         let (updates, removals) = (updates.bind(codec.py()), removals.bind(codec.py()));
         match source {
             Some(source) if source.is_still(updates, removals)? => source.encode(codec, envelope),
-            _ => encode::parts(codec, envelope, updates, removals, source),
+            _ => {
+                let encoding = self.encoding.as_ref().map(Py::get);
+                encode::parts(codec, envelope, updates, removals, source, encoding)
+            }
         }
     }
 

@@ -11,34 +11,41 @@ use crate::args::name::{Name, NameHasher};
 use crate::bytes::codec::Codec;
 use crate::bytes::message::{Item, message};
 use crate::change::source::Source;
+use crate::kept::encoding::Encoding;
 use crate::kept::value::Value;
 
 /// The message of what was assigned to the parts of a change, or became of them.
 ///
-/// What is still as the source gave it is encoded once for all.
+/// What is still as the source gave it is encoded once for all. Without a source, because nothing of
+/// the store had been encoded when it was flushed, that is what the content still has.
 pub(crate) fn parts<'py>(
     codec: &Bound<'py, Codec>,
     envelope: Option<&str>,
     updates: &Bound<'py, PyAny>,
     removals: &Bound<'py, PyAny>,
     source: Option<&Source>,
+    encoding: Option<&Encoding>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let py = codec.py();
     let updates = updates_dict(updates)?;
     let removals = names(removals)?;
+    let objects = updates.values();
+    let keys =
+        updates.keys().iter().map(|key| Name::new(key.cast()?)).collect::<PyResult<Vec<_>>>()?;
+    let content = match (source, encoding) {
+        (None, Some(encoding)) => encoding.begin(py, &keys)?,
+        _ => Vec::new(),
+    };
     let mut in_order = source.into_iter().flat_map(Source::values);
     let by_key: LazyCell<HashMap<&Name, &Value, NameHasher>, _> =
         LazyCell::new(|| source.into_iter().flat_map(Source::values).collect());
-    let mut known = |key: &Name, object: &Bound<'py, PyAny>| {
-        let next = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
-        let value = next.or_else(|| by_key.get(key).copied())?;
-        let (known, fragments) = value.parts(codec.py());
-        fragments.filter(|_| known.is(object))
-    };
-    let updates: Vec<_> = updates
-        .iter()
-        .map(|(key, object)| Ok((Name::new(key.cast()?)?, object)))
-        .collect::<PyResult<_>>()?;
-    let items =
-        updates.iter().map(|(key, object)| Item { key, object, fragments: known(key, object) });
+    let objects: Vec<_> = objects.iter().collect();
+    let items = keys.iter().zip(&objects).enumerate().map(|(place, (key, object))| {
+        let given = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
+        let found = content.get(place).and_then(Option::as_ref);
+        let value = given.or_else(|| by_key.get(key).copied()).or(found);
+        let fragments = value.and_then(|value| value.fragments_of(object));
+        Item { key, object, fragments }
+    });
     message(codec, envelope, items, removals.iter())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::sleep::Sleeper;
-use change_buffers_core::store::{Filter, Flush, Harvest, HubId, Ticket, WakeFor};
+use change_buffers_core::store::{Filter, HubId, Ticket, WakeFor};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -15,7 +15,7 @@ use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::follow::home::Home;
 use crate::journal::feed::DictionaryChangeBuffer;
-use crate::journal::flushed::change;
+use crate::journal::flushed::{Flushed, flush};
 use crate::journal::shared::{SharedStore, StoreRef};
 use crate::waiting;
 
@@ -169,16 +169,14 @@ impl Subscription {
                 Step::Wait(holder, WakeFor::End, Some(due))
             });
         }
-        let mut harvest = Harvest::default();
-        Ok(match buffer.store().flush(buffer.view(), &mut harvest) {
-            Flush::Change => {
-                let change = change(py, buffer.store(), &mut harvest)?;
+        Ok(match flush(py, buffer)? {
+            Flushed::Change(change) => {
                 // As late as can be: from here it goes to whoever waits for it.
                 self.state.lock().delivered = Some(Instant::now());
                 Step::Deliver(change)
             }
-            Flush::Drained => Step::End,
-            Flush::Nothing => Step::Wait(holder, WakeFor::Change, None),
+            Flushed::Drained => Step::End,
+            Flushed::Nothing => Step::Wait(holder, WakeFor::Change, None),
         })
     }
 

@@ -50,6 +50,13 @@ impl DictionaryChangeBuffer {
         self.store.object().clone()
     }
 
+    /// No more updates for it. What it owes can be flushed once more.
+    pub(crate) fn freeze_view(&self, py: Python<'_>) {
+        // Without, bytes are found more than once, and that is all.
+        let _ = self.store.object().get().prepare(py, self.view);
+        self.store.freeze_view(self.view);
+    }
+
     pub(crate) fn view(&self) -> ViewId {
         self.view
     }

@@ -1,6 +1,6 @@
-//! From what a flush gives to a `DictionaryChange`: built once, copied for others that get the same.
+//! From what a store gives to a `DictionaryChange`: built once, copied for others that get the same.
 
-use change_buffers_core::store::{Harvest, Whole};
+use change_buffers_core::store::{Flush, Harvest, Whole};
 use pyo3::prelude::*;
 
 use crate::args::name::Name;
@@ -8,36 +8,55 @@ use crate::change::dictionary_change::DictionaryChange;
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
 use crate::change::source::Source;
-use crate::journal::shared::PyStore;
-use crate::kept::value::{Value, fragments_are_shared};
+use crate::journal::feed::DictionaryChangeBuffer;
+use crate::journal::shared::SharedStore;
+use crate::kept::value::Value;
+
+/// What a buffer had to say.
+pub(crate) enum Flushed {
+    Change(DictionaryChange),
+    Nothing,
+    Drained,
+}
+
+/// Takes everything that is pending.
+pub(crate) fn flush(py: Python<'_>, buffer: &DictionaryChangeBuffer) -> PyResult<Flushed> {
+    let shared = buffer.store_ref().object().get();
+    shared.prepare(py, buffer.view())?;
+    let mut harvest = Harvest::default();
+    match shared.store.flush(buffer.view(), &mut harvest) {
+        Flush::Change => change(py, shared, &mut harvest).map(Flushed::Change),
+        Flush::Nothing => Ok(Flushed::Nothing),
+        Flush::Drained => Ok(Flushed::Drained),
+    }
+}
 
 /// The change object for what was pending.
-pub(crate) fn change(
+fn change(
     py: Python<'_>,
-    store: &PyStore,
+    shared: &SharedStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
     let Harvest { marks, whole, memo } = harvest;
+    let owning = |dicts| DictionaryChange::owning(py, dicts, Some(shared.encoding.clone_ref(py)));
     match whole.take() {
-        Some(Whole::Owned(Finished::Dicts(dicts))) => return DictionaryChange::owning(py, dicts),
-        Some(Whole::Shared(Finished::Dicts(dicts))) => {
-            return DictionaryChange::owning(py, dicts.copy(py)?);
-        }
+        Some(Whole::Owned(Finished::Dicts(dicts))) => return owning(dicts),
+        Some(Whole::Shared(Finished::Dicts(dicts))) => return owning(dicts.copy(py)?),
         Some(Whole::Owned(Finished::Source(source)) | Whole::Shared(Finished::Source(source))) => {
             return Ok(DictionaryChange::unopened(source));
         }
         None => {}
     }
-    if fragments_are_shared() {
+    if shared.encoding.get().is_on() {
         let source = Py::new(py, Source::new(std::mem::take(marks), memo.is_some()))?;
         if let Some(ticket) = memo.take() {
-            store.memoize(ticket, Finished::Source(source.clone_ref(py)));
+            shared.store.memoize(ticket, Finished::Source(source.clone_ref(py)));
         }
         return Ok(DictionaryChange::unopened(source));
     }
     let dicts = Dicts::of(py, marks)?;
     if let Some(ticket) = memo.take() {
-        store.memoize(ticket, Finished::Dicts(dicts.copy(py)?));
+        shared.store.memoize(ticket, Finished::Dicts(dicts.copy(py)?));
     }
-    DictionaryChange::owning(py, dicts)
+    owning(dicts)
 }

@@ -10,10 +10,13 @@ use change_buffers_core::store::{HubId, Store, Ticket, ViewId, WakeFor};
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 
 use crate::args::name::{Name, NameHasher};
 use crate::change::finished::Finished;
 use crate::journal::bell::Bell;
+use crate::kept::encoding::Encoding;
+use crate::kept::fragments::Fragments;
 use crate::kept::value::Value;
 use crate::release::release;
 
@@ -27,6 +30,7 @@ pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct SharedStore {
     pub(crate) store: PyStore,
+    pub(crate) encoding: Py<Encoding>,
     /// What the waiting tasks await. A leaf among the locks: references are moved under it.
     futures: Mutex<HashMap<(HubId, Ticket), Awaited>>,
 }
@@ -39,6 +43,38 @@ enum Awaited {
 }
 
 impl SharedStore {
+    fn create(py: Python<'_>) -> PyResult<Py<Self>> {
+        let encoding = Py::new(py, Encoding::default())?;
+        Py::new(py, Self { store: PyStore::default(), encoding, futures: Mutex::default() })
+    }
+
+    /// One whose changes are for many: those that were flushed before the first of them was encoded
+    /// still have the values of the content.
+    fn create_with_content(py: Python<'_>) -> PyResult<Py<Self>> {
+        let shared = Self::create(py)?;
+        // Weakly: a change does not keep the store that it came from.
+        let weak = PyWeakrefReference::new(shared.bind(py))?.unbind();
+        shared.get().encoding.get().set_content(Box::new(move |py, keys| {
+            let Some(shared) = weak.bind(py).upgrade_as::<Self>()? else { return Ok(Vec::new()) };
+            let mut blanks = blanks(py, keys.len())?;
+            Ok(shared.get().store.values(keys, |value| value.keep_bytes(&mut blanks)))
+        }));
+        Ok(shared)
+    }
+
+    /// Has what a view is about to give keep its bytes, for all who are given the same.
+    pub(crate) fn prepare(&self, py: Python<'_>, view: ViewId) -> PyResult<()> {
+        if !self.encoding.get().is_on() {
+            return Ok(());
+        }
+        let missing = self.store.unprepared(view);
+        if missing > 0 {
+            let mut blanks = blanks(py, missing)?;
+            self.store.prepare(view, |value| value.keep_bytes(&mut blanks));
+        }
+        Ok(())
+    }
+
     /// Registers a task that awaits this future, unless it is to look again at once.
     pub(crate) fn wait_in(
         &self,
@@ -75,6 +111,10 @@ impl SharedStore {
         self.store.forget_in(hub, ticket);
         drop(forgotten);
     }
+}
+
+fn blanks(py: Python<'_>, count: usize) -> PyResult<Vec<Py<Fragments>>> {
+    (0..count).map(|_| Py::new(py, Fragments::default())).collect()
 }
 
 impl Drop for SharedStore {
@@ -161,8 +201,11 @@ impl StoreRef {
     }
 
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
-        Py::new(py, SharedStore { store: PyStore::default(), futures: Mutex::default() })
-            .map(|shared| Self(Some(shared)))
+        SharedStore::create(py).map(|shared| Self(Some(shared)))
+    }
+
+    pub(crate) fn create_with_content(py: Python<'_>) -> PyResult<Self> {
+        SharedStore::create_with_content(py).map(|shared| Self(Some(shared)))
     }
 
     /// Visits the reference, then what else `visit_rest` has, if there is anything yet.

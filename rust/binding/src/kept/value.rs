@@ -1,84 +1,53 @@
 //! A value as the journal keeps it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::kept::fragments::Fragments;
 
-/// Whether this process encodes changes.
-static ENCODES: AtomicBool = AtomicBool::new(false);
-
-/// To be called before anything is published that is to be encoded once for everybody.
-pub(crate) fn share_fragments() {
-    ENCODES.store(true, Ordering::Relaxed);
-}
-
-/// Whether values share what they are on the wire. Whoever never encodes does not pay for it.
-pub(crate) fn fragments_are_shared() -> bool {
-    ENCODES.load(Ordering::Relaxed)
-}
-
-/// A reference to what was published: the object itself, or if the process encodes, a version.
+/// A reference to what was published and, once somebody encodes, to what it is on the wire.
+///
+/// All clones of one share the latter. Who never encodes pays for a word that says that there is none.
 #[derive(Clone)]
-pub(crate) struct Value(Py<PyAny>);
-
-/// An object as it was published once, and what it is on the wire. Never seen by users.
-#[pyclass(frozen, module = "change_buffers._core")]
-pub(crate) struct Version {
+pub(crate) struct Value {
     object: Py<PyAny>,
-    fragments: Fragments,
+    fragments: Option<Py<Fragments>>,
 }
 
 impl Value {
     pub(crate) fn new(object: Bound<'_, PyAny>) -> Self {
-        Self(object.unbind())
+        Self { object: object.unbind(), fragments: None }
     }
 
-    /// Gets ready to be encoded once for several clients.
-    pub(crate) fn become_version(&mut self, py: Python<'_>) -> PyResult<()> {
-        let version = Version { object: self.0.clone_ref(py), fragments: Fragments::default() };
-        self.0 = Py::new(py, version)?.into_any();
-        Ok(())
+    /// Has it keep its bytes from now on, in one of the blanks. Only moves: this runs under the lock.
+    pub(crate) fn keep_bytes(&mut self, blanks: &mut Vec<Py<Fragments>>) {
+        if self.fragments.is_none() {
+            self.fragments = blanks.pop();
+        }
     }
 
     #[inline]
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.parts(py).0
+        self.object.bind(py)
     }
 
     /// The object, and where its bytes are kept if others may send the same.
     #[inline]
     pub(crate) fn parts<'py>(&self, py: Python<'py>) -> (&Bound<'py, PyAny>, Option<&Fragments>) {
-        match self.version(py) {
-            Some(version) => (version.object.bind(py), Some(&version.fragments)),
-            None => (self.0.bind(py), None),
-        }
+        (self.object.bind(py), self.fragments.as_ref().map(Py::get))
     }
 
-    #[inline]
-    fn version<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Version> {
-        if !fragments_are_shared() {
-            return None;
-        }
-        let version = self.0.bind(py).cast_exact::<Version>().ok()?;
-        Some(version.get())
+    /// Where its bytes are kept, if it is this very object.
+    pub(crate) fn fragments_of(&self, object: &Bound<'_, PyAny>) -> Option<&Fragments> {
+        self.fragments.as_ref().filter(|_| self.object.is(object)).map(Py::get)
     }
 
     pub(crate) fn into_object(self) -> Py<PyAny> {
-        self.0
+        self.object
     }
 
+    /// Bytes lead to no other object.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.0)
-    }
-}
-
-// There is no `__clear__`: what holds a version breaks the cycle.
-#[pymethods]
-impl Version {
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.object)
     }
 }

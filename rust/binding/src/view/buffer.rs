@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Flush, Frozen, Harvest, HubId, WakeFor};
+use change_buffers_core::store::{Frozen, HubId, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ use crate::follow::pace::Subscription;
 use crate::journal::batch::{Batch, fill};
 use crate::journal::errors::{drained, frozen};
 use crate::journal::feed::DictionaryChangeBuffer;
-use crate::journal::flushed::change;
+use crate::journal::flushed::{Flushed, flush};
 use crate::journal::shared::SharedStore;
 use crate::waiting;
 
@@ -115,11 +115,10 @@ impl DictionaryChangeBuffer {
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen and nothing is pending.
     fn flush_changed_nowait(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
-        let mut harvest = Harvest::default();
-        match self.store().flush(self.view(), &mut harvest) {
-            Flush::Change => change(py, self.store(), &mut harvest).map(Some),
-            Flush::Drained => Err(drained()),
-            Flush::Nothing => Ok(None),
+        match flush(py, self)? {
+            Flushed::Change(change) => Ok(Some(change)),
+            Flushed::Drained => Err(drained()),
+            Flushed::Nothing => Ok(None),
         }
     }
 
@@ -162,8 +161,8 @@ impl DictionaryChangeBuffer {
     ///
     /// What is pending can be flushed once more. A view is detached from its multi-view by this.
     /// Freezing twice is no error.
-    fn freeze(&self) {
-        self.store().freeze_view(self.view());
+    fn freeze(&self, py: Python<'_>) {
+        self.freeze_view(py);
     }
 
     /// Iterate over flushes, paced.

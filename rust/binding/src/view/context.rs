@@ -59,10 +59,9 @@ impl ViewContext {
 
     /// Remove the view, whatever happened.
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> bool {
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> bool {
         if let Stage::Entered(view) = self.take() {
-            let view = view.get();
-            view.store().freeze_view(view.view());
+            view.get().freeze_view(py);
         }
         false
     }

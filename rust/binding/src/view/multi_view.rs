@@ -16,7 +16,6 @@ use crate::journal::errors::frozen;
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::StoreRef;
 use crate::journal::stats::Stats;
-use crate::kept::value::fragments_are_shared;
 use crate::view::context::ViewContext;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
@@ -39,7 +38,7 @@ impl DictionaryChangeMultiView {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Ok(Self { store: StoreRef::create(py)?, content: ContentCopy::default() })
+        Ok(Self { store: StoreRef::create_with_content(py)?, content: ContentCopy::default() })
     }
 
     #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
@@ -71,12 +70,8 @@ impl DictionaryChangeMultiView {
         }
         let mut batch = Batch::default();
         // A dictionary of objects would say nothing of what they are on the wire.
-        let has_versions = fragments_are_shared();
-        let wants_whole = || !has_versions && self.store.wants_whole();
-        fill(&mut batch, updates, removals, wants_whole)?;
-        if has_versions {
-            batch.values_mut().try_for_each(|value| value.become_version(py))?;
-        }
+        let encodes = self.store.object().get().encoding.get().is_on();
+        fill(&mut batch, updates, removals, || !encodes && self.store.wants_whole())?;
         self.store.update(&mut batch).map_err(|Frozen| frozen())?;
         self.content.keep_level(py, &self.store);
         Ok(())
@@ -117,8 +112,7 @@ impl DictionaryChangeMultiView {
                 "view must be a DictionaryChangeBuffer, not {name}"
             )));
         };
-        let view = view.get();
-        view.store().freeze_view(view.view());
+        view.get().freeze_view(view.py());
         Ok(())
     }
 
