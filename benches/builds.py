@@ -25,7 +25,7 @@ from remote import Remote
 ROOT = Path(__file__).parents[1]
 WORKLOADS = ROOT / "benches" / "workloads.py"
 WIDTH_OF_A_FILE = 120
-MODES = {"plain": "Nothing is encoded", "encoding": "The codecs have been imported"}
+MODES = {"plain": "Nothing is encoded", "encoding": "Changes are encoded"}
 
 
 def run(*command: str | Path, folder: Path = ROOT, **variables: str) -> str:

@@ -123,6 +123,13 @@ class Threads:
             self._encode(change)
 
 
+def begin_encoding(multi_view: Any, codec: Any) -> None:
+    """Have a first change encoded: from then on values keep their bytes."""
+    with multi_view.create_view() as view:
+        view.update({"first": 1})
+        view.flush_changed_blocking().encode(codec)
+
+
 def plain() -> dict[str, Side]:
     fragments = [msgpack.packb(key) + msgpack.packb(value) for key, value in content().items()]
     return {
@@ -149,10 +156,12 @@ def encoding() -> dict[str, Side]:
         return lambda change: change.encode(codec, "state")
 
     room = Room(OURS, views=1)
+    begin_encoding(room.multi_view, codecs["msgpack"])
     room.multi_view.update(content())
     change = room.views[0].flush_changed_blocking()
     names = {"change": change, "codec": codecs["msgpack"], "room": room}
     opened = change_buffers.DictionaryChangeMultiView()
+    begin_encoding(opened, codecs["msgpack"])
     with opened.create_view() as view:
         opened.update(content())
         looked_at = view.flush_changed_blocking()

@@ -11,7 +11,7 @@ use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::encoding::Encoding;
-use crate::kept::fragments::Fragments;
+use crate::kept::value::Version;
 use crate::view::context::ViewContext;
 use crate::view::multi_view::DictionaryChangeMultiView;
 
@@ -38,11 +38,11 @@ check!(
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
     Encoding,
-    Fragments,
     NextChange,
     SharedStore,
     Source,
     Stats,
     Subscription,
+    Version,
     ViewContext,
 );

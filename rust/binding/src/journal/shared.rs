@@ -16,8 +16,7 @@ use crate::args::name::{Name, NameHasher};
 use crate::change::finished::Finished;
 use crate::journal::bell::Bell;
 use crate::kept::encoding::Encoding;
-use crate::kept::fragments::Fragments;
-use crate::kept::value::Value;
+use crate::kept::value::{Blanks, Value};
 use crate::release::release;
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
@@ -56,8 +55,8 @@ impl SharedStore {
         let weak = PyWeakrefReference::new(shared.bind(py))?.unbind();
         shared.get().encoding.get().set_content(Box::new(move |py, keys| {
             let Some(shared) = weak.bind(py).upgrade_as::<Self>()? else { return Ok(Vec::new()) };
-            let mut blanks = blanks(py, keys.len())?;
-            Ok(shared.get().store.values(keys, |value| value.keep_bytes(&mut blanks)))
+            let mut blanks = Blanks::new(py, keys.len())?;
+            Ok(shared.get().store.values(keys, |value| value.keep_bytes(py, &mut blanks)))
         }));
         Ok(shared)
     }
@@ -69,8 +68,8 @@ impl SharedStore {
         }
         let missing = self.store.unprepared(view);
         if missing > 0 {
-            let mut blanks = blanks(py, missing)?;
-            self.store.prepare(view, |value| value.keep_bytes(&mut blanks));
+            let mut blanks = Blanks::new(py, missing)?;
+            self.store.prepare(view, |value| value.keep_bytes(py, &mut blanks));
         }
         Ok(())
     }
@@ -111,10 +110,6 @@ impl SharedStore {
         self.store.forget_in(hub, ticket);
         drop(forgotten);
     }
-}
-
-fn blanks(py: Python<'_>, count: usize) -> PyResult<Vec<Py<Fragments>>> {
-    (0..count).map(|_| Py::new(py, Fragments::default())).collect()
 }
 
 impl Drop for SharedStore {

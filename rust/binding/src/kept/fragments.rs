@@ -4,16 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
-use pyo3::prelude::*;
 
 /// What makes a codec a different one from all others.
 pub(crate) struct Identity;
 
 /// The bytes of one version of a value. Nobody ever waits here: who encodes may run any code.
-///
-/// A Python object for its count of references alone, which costs less than an atomic one. Never seen
-/// by users.
-#[pyclass(frozen, module = "change_buffers._core")]
 #[derive(Default)]
 pub(crate) struct Fragments {
     /// Those of the codec that came by first: as a rule there is no other.

@@ -1,53 +1,103 @@
 //! A value as the journal keeps it.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::kept::fragments::Fragments;
 
-/// A reference to what was published and, once somebody encodes, to what it is on the wire.
+/// Whether any version was ever made: as long as there is none, no value has to be looked at.
+static ARE_THERE_VERSIONS: AtomicBool = AtomicBool::new(false);
+
+/// A reference to what was published: the object itself or, once it is to be encoded, a version.
 ///
-/// All clones of one share the latter. Who never encodes pays for a word that says that there is none.
+/// One word, whichever it is: a second one for the fragments would make updates of many keys a quarter
+/// slower for those who never encode.
 #[derive(Clone)]
-pub(crate) struct Value {
-    object: Py<PyAny>,
-    fragments: Option<Py<Fragments>>,
+pub(crate) struct Value(Py<PyAny>);
+
+/// An object as it was published once, and what it is on the wire. Never seen by users.
+#[pyclass(frozen, module = "change_buffers._core")]
+pub(crate) struct Version {
+    /// None as long as it is a blank.
+    object: OnceLock<Py<PyAny>>,
+    fragments: Fragments,
+}
+
+/// Versions to be, made before the lock is taken under which they become versions.
+pub(crate) struct Blanks(Vec<Py<Version>>);
+
+impl Blanks {
+    pub(crate) fn new(py: Python<'_>, count: usize) -> PyResult<Self> {
+        ARE_THERE_VERSIONS.store(true, Ordering::Relaxed);
+        let blank = || Version { object: OnceLock::new(), fragments: Fragments::default() };
+        (0..count).map(|_| Py::new(py, blank())).collect::<PyResult<_>>().map(Self)
+    }
 }
 
 impl Value {
     pub(crate) fn new(object: Bound<'_, PyAny>) -> Self {
-        Self { object: object.unbind(), fragments: None }
+        Self(object.unbind())
     }
 
-    /// Has it keep its bytes from now on, in one of the blanks. Only moves: this runs under the lock.
-    pub(crate) fn keep_bytes(&mut self, blanks: &mut Vec<Py<Fragments>>) {
-        if self.fragments.is_none() {
-            self.fragments = blanks.pop();
+    /// Becomes a version, if it is none and there is a blank left. Only moves: this runs under the lock.
+    pub(crate) fn keep_bytes(&mut self, py: Python<'_>, blanks: &mut Blanks) {
+        if self.version(py).is_some() {
+            return;
         }
+        let Some(blank) = blanks.0.pop() else { return };
+        let object = std::mem::replace(&mut self.0, blank.clone_ref(py).into_any());
+        // Nobody else knows the blank: it takes the object.
+        let _ = blank.get().object.set(object);
     }
 
     #[inline]
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.object.bind(py)
+        self.parts(py).0
     }
 
     /// The object, and where its bytes are kept if others may send the same.
     #[inline]
     pub(crate) fn parts<'py>(&self, py: Python<'py>) -> (&Bound<'py, PyAny>, Option<&Fragments>) {
-        (self.object.bind(py), self.fragments.as_ref().map(Py::get))
+        match self.version(py).map(|version| (version.object.get(), &version.fragments)) {
+            Some((Some(object), fragments)) => (object.bind(py), Some(fragments)),
+            _ => (self.0.bind(py), None),
+        }
     }
 
     /// Where its bytes are kept, if it is this very object.
-    pub(crate) fn fragments_of(&self, object: &Bound<'_, PyAny>) -> Option<&Fragments> {
-        self.fragments.as_ref().filter(|_| self.object.is(object)).map(Py::get)
+    pub(crate) fn fragments_of<'a>(
+        &'a self,
+        object: &'a Bound<'_, PyAny>,
+    ) -> Option<&'a Fragments> {
+        let (own, fragments) = self.parts(object.py());
+        fragments.filter(|_| own.is(object))
+    }
+
+    #[inline]
+    fn version<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<&'a Version> {
+        if !ARE_THERE_VERSIONS.load(Ordering::Relaxed) {
+            return None;
+        }
+        let version = self.0.bind(py).cast_exact::<Version>().ok()?;
+        Some(version.get())
     }
 
     pub(crate) fn into_object(self) -> Py<PyAny> {
-        self.object
+        self.0
     }
 
-    /// Bytes lead to no other object.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.object)
+        visit.call(&self.0)
+    }
+}
+
+// There is no `__clear__`: what holds a version breaks the cycle.
+#[pymethods]
+impl Version {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self.object.get())
     }
 }
