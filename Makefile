@@ -85,7 +85,7 @@ LONG_TESTS := live_values thread_switches stopping_the_world caller_arguments fo
 
 .PHONY: test-long
 test-long: build ## Run everything at once for 15 minutes (SOAK_SECONDS=900)
-	TEST_LONGER=$(TEST_LONGER) $(BIN)/python -m pytest --timeout=1200 $(LONG_TESTS:%=tests/test_%.py)
+	TEST_LONGER=$(TEST_LONGER) $(BIN)/python -m pytest --timeout=1200 $(LONG_TESTS:%=tests/lifetime/test_%.py)
 	cd tests && $(abspath $(BIN))/python -m soak --seconds $(SOAK_SECONDS) --operations $(SOAK_OPERATIONS)
 
 # PyO3 aborts this one when a reference is dropped by a thread that does not hold the GIL, instead of

@@ -23,7 +23,7 @@ NAMES = {
     "new": "a view that has yet to see all keys",
 }
 KEPT = {
-    "ready": "a key of a process that may encode",
+    "ready": "a key, the codecs imported",
     "encoded": "a key whose value has been encoded",
     "again": "the same after twenty times",
 }

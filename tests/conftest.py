@@ -27,8 +27,10 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Fixtures of several test files that belong together.
-pytest_plugins = ["in_parallel", "nanover_trees", "program_runs", "room_runs"]
+# What a test may do while it runs in several threads.
+pytest_plugins = ["in_parallel"]
+# Fixtures of one folder, which its conftest imports.
+pytest.register_assert_rewrite("nanover_trees", "program_runs", "room_runs")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,7 +1,7 @@
 """Test wheels as those will have them who install them, on every interpreter of this machine.
 
     python tools/check_wheels.py dist
-    python tools/check_wheels.py --tests "tests/test_buffer.py tests/test_views.py" dist
+    python tools/check_wheels.py --tests "tests/drop_in/test_buffer.py tests/waiting" dist
 
 Each wheel is installed in an empty environment of its interpreter, with no Rust on the PATH. The
 tests, all of them unless some are named, are those of the source distribution, unpacked anew. An

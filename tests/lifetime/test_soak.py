@@ -27,7 +27,7 @@ def soak(*options: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         timeout=100,
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         check=False,
     )
     assert child.stderr == "", child.stderr

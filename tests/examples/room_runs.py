@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 ROOM = EXAMPLES / "room.py"
 CHILD_TIMEOUT = 30
 SMALL = ("--clients", "6", "--seconds", "1")

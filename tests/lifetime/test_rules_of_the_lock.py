@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BINDING = sorted((ROOT / "rust" / "binding" / "src").rglob("*.rs"))
 CORE = sorted(
     path for path in (ROOT / "rust" / "core" / "src").rglob("*.rs") if "tests" not in path.name

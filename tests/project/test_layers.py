@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BINDING = ROOT / "rust" / "binding" / "src"
 
 ORDER = ["args", "kept", "bytes", "change", "journal", "follow", "view"]

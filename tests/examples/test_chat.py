@@ -19,7 +19,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-CHAT = Path(__file__).parents[1] / "examples" / "chat.py"
+CHAT = Path(__file__).parents[2] / "examples" / "chat.py"
 TIMEOUT = 10
 
 Content = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benches"))
+sys.path.append(str(Path(__file__).parents[2] / "benches"))
 from report import pages, tables
 from report.figures import Figures, load
 from report.numbers import digits, quantities, times

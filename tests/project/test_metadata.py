@@ -11,7 +11,7 @@ from packaging.version import Version
 
 import change_buffers
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 METADATA = metadata.metadata("change-buffers")
 
 
