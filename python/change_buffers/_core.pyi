@@ -18,8 +18,11 @@ __all__ = [
     "Stats",
     "Subscription",
     "ViewContext",
+    "__version__",
     "_share_fragments",
 ]
+
+__version__: str
 
 class ObjectFrozenError(Exception):
     """Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."""

@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::args::{self, Batch, Interval, Timeout};
+use crate::asyncio_side;
 use crate::change::DictionaryChange;
 use crate::finished::change;
 use crate::name::Name;
@@ -191,7 +192,7 @@ impl DictionaryChangeBuffer {
     fn flush_changed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static FLUSH_CHANGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = slf.py();
-        FLUSH_CHANGED.import(py, "change_buffers._asyncio", "flush_changed")?.call1((slf,))
+        asyncio_side::get(py, &FLUSH_CHANGED, "flush_changed")?.call1((slf,))
     }
 
     /// The store that tasks wait on. Private.

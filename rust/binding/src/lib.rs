@@ -12,7 +12,8 @@
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `release`: letting go of values
 //! * `waiting`: sleeping without the GIL, and signals
-//! * `home`: the event loop that tasks run in
+//! * `home`, `asyncio_side`: the event loop that tasks run in, and what is written in Python for it
+//! * `interpreter`: where the module can be imported
 //! * `stats`: counts for operations
 //! * `classes`: what every class must be
 
@@ -22,6 +23,7 @@
 use pyo3::prelude::*;
 
 mod args;
+mod asyncio_side;
 mod buffer;
 mod bytes;
 mod change;
@@ -33,6 +35,7 @@ mod encode;
 mod finished;
 mod fragments;
 mod home;
+mod interpreter;
 mod multi_view;
 mod name;
 mod next_change;
@@ -54,47 +57,27 @@ pyo3::create_exception!(
 
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
-mod _core {
-    use pyo3::exceptions::PyImportError;
-    use pyo3::ffi;
-    use pyo3::prelude::*;
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before anything else, which might be looked up once and kept.
+    interpreter::claim(module.py())?;
+    waiting::watch_forks(module.py())?;
 
-    #[pymodule_export]
-    use super::ObjectFrozenError;
-    #[pymodule_export]
-    use super::buffer::DictionaryChangeBuffer;
-    #[pymodule_export]
-    use super::change::DictionaryChange;
-    #[pymodule_export]
-    use super::codec::Codec;
-    #[pymodule_export]
-    use super::multi_view::DictionaryChangeMultiView;
-    #[pymodule_export]
-    use super::next_change::NextChange;
-    #[pymodule_export]
-    use super::shared::SharedStore;
-    #[pymodule_export]
-    use super::stats::Stats;
-    #[pymodule_export]
-    use super::subscription::Subscription;
-    #[pymodule_export]
-    use super::view_context::ViewContext;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("ObjectFrozenError", module.py().get_type::<ObjectFrozenError>())?;
+    module.add_class::<buffer::DictionaryChangeBuffer>()?;
+    module.add_class::<change::DictionaryChange>()?;
+    module.add_class::<codec::Codec>()?;
+    module.add_class::<multi_view::DictionaryChangeMultiView>()?;
+    module.add_class::<next_change::NextChange>()?;
+    module.add_class::<shared::SharedStore>()?;
+    module.add_class::<stats::Stats>()?;
+    module.add_class::<subscription::Subscription>()?;
+    module.add_class::<view_context::ViewContext>()?;
+    module.add_function(wrap_pyfunction!(share_fragments, module)?)
+}
 
-    /// Have values share what they are on the wire from now on. Private.
-    #[pyfunction(name = "_share_fragments")]
-    fn share_fragments() {
-        super::value::share_fragments();
-    }
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        // SAFETY: the thread is attached, so there is a current interpreter.
-        let interpreter = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
-        if interpreter != 0 {
-            return Err(PyImportError::new_err(
-                "change_buffers works in the main interpreter alone, not in a sub-interpreter",
-            ));
-        }
-        super::waiting::watch_forks(module.py())
-    }
+/// Have values share what they are on the wire from now on. Private.
+#[pyfunction(name = "_share_fragments")]
+fn share_fragments() {
+    value::share_fragments();
 }

@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 use crate::args::Interval;
+use crate::asyncio_side;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
 use crate::finished::change;
@@ -336,7 +337,7 @@ impl Subscription {
     /// Do what `close()` does. To be awaited.
     fn aclose<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static CLOSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLOSE.import(slf.py(), "change_buffers._asyncio", "close")?.call1((slf,))
+        asyncio_side::get(slf.py(), &CLOSE, "close")?.call1((slf,))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -353,7 +354,7 @@ impl Subscription {
     /// Give the subscription. To be awaited.
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        ENTER.import(slf.py(), "change_buffers._asyncio", "enter")?.call1((slf,))
+        asyncio_side::get(slf.py(), &ENTER, "enter")?.call1((slf,))
     }
 
     /// Close the subscription. To be awaited.
