@@ -20,7 +20,8 @@ def must_run(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Make a failure of a skip, unless the reason names a package that is not to be had."""
     if IS_REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
         reason = str(report.longrepr)
-        if not any(f"'{package}'" in reason.lower() for package in not_to_be_had()):
+        named = reason.lower().replace("_", "-")
+        if not any(f"'{package}'" in named for package in not_to_be_had()):
             report.outcome = "failed"
             report.longrepr = f"REQUIRE_WORKS_WITH=1, but it was skipped: {reason}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -32,6 +33,6 @@ def wanted() -> Iterator[Requirement]:
 
 
 def not_to_be_had() -> set[str]:
-    """Give the packages that the group rules out for this interpreter."""
-    ruled_out = (package for package in wanted() if package.marker)
-    return {package.name for package in ruled_out if not package.marker.evaluate()}
+    """Give the packages that the group rules out for this interpreter, as indexes name them."""
+    names = (p.name for p in wanted() if p.marker and not p.marker.evaluate())
+    return {canonicalize_name(name) for name in names}

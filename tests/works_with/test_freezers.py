@@ -93,19 +93,30 @@ def outcome(program: Path, use: str) -> list[str]:
     return [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
-def test_a_program_frozen_by_pyinstaller_works(tmp_path: Path) -> None:
-    needs("PyInstaller", "msgpack")
-    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
-    options = [f"--exclude-module={name}" for name in OMITTED]
-    frozen = subprocess.run(
-        [sys.executable, "-m", "PyInstaller", "--onedir", *options, "program.py"],
-        cwd=tmp_path,
+def frozen(folder: Path, *command: str) -> None:
+    (folder / "program.py").write_text(textwrap.dedent(PROGRAM))
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=100,
         check=False,
     )
-    assert frozen.returncode == 0, frozen.stdout
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_program_frozen_by_pyinstaller_works(tmp_path: Path) -> None:
+    needs("PyInstaller", "msgpack")
+    omitting = [f"--exclude-module={name}" for name in OMITTED]
+    frozen(tmp_path, "-m", "PyInstaller", "--onedir", *omitting, "program.py")
     program = tmp_path / "dist" / "program" / "program"
     assert {use: outcome(program, use) for use in EXPECTED} == EXPECTED
+
+
+def test_a_program_frozen_by_cx_freeze_works(tmp_path: Path) -> None:
+    needs("cx_Freeze", "msgpack")
+    omitting = [f"--excludes={','.join(OMITTED)}", "--build-exe=built"]
+    frozen(tmp_path, "-m", "cx_Freeze", "build_exe", "--script=program.py", *omitting)
+    assert {use: outcome(tmp_path / "built" / "program", use) for use in EXPECTED} == EXPECTED
