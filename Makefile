@@ -23,10 +23,18 @@ $(BIN)/python: | tools
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
+WORKS_WITH := sed -n '/^works-with = \[/,/^\]/ s/^ *"\(.*\)",$$/\1/p' pyproject.toml
+
 $(VENV)/dependencies: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --group dev
 	@$(BIN)/python -m pip install --quiet --only-binary :all: --group packers 2>/dev/null \
 		|| echo "some of the packers are not to be had ready-made for this Python: tested without"
+	@# All at once if all can be had, which is faster.
+	@$(BIN)/python -m pip install --quiet --only-binary :all: --group works-with 2>/dev/null \
+		|| $(WORKS_WITH) | while read -r package; do \
+			$(BIN)/python -m pip install --quiet --only-binary :all: "$$package" 2>/dev/null \
+				|| echo "not to be had ready-made for this Python, tested without: $$package"; \
+		done
 	@touch $@
 
 $(VENV)/built: $(SOURCES) $(VENV)/dependencies
@@ -154,7 +162,7 @@ lint: build ## Check style, types and stubs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tools
-	$(BIN)/stubtest change_buffers
+	$(BIN)/stubtest --mypy-config-file pyproject.toml change_buffers
 
 .PHONY: format
 format: build ## Format all sources

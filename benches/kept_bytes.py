@@ -1,8 +1,8 @@
 """Prints how many bytes of memory a key takes: `kept_bytes.py plain|ready|encoded|again`.
 
-`plain`: nothing is encoded. `ready`: the codecs are imported. `encoded`: all values have been, and all views
-have sent them. `again`: the same, many times over. Like `idle_views.py` it needs a process of its
-own. The values are small numbers and take none.
+`plain`: nothing is encoded. `ready`: the codecs are imported. `encoded`: all values have been, and
+all views have sent them. `again`: the same, many times over. Like `idle_views.py` it needs its own
+process. The values are small numbers and take none.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ looked, at its own pace. A drop-in replacement for ``nanover.utilities.change_bu
 """
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version as _version
+from types import ModuleType as _ModuleType
 from typing import Any, TypeAlias
 
+from change_buffers import _core
 from change_buffers._core import (
     DictionaryChange,
     DictionaryChangeBuffer,
@@ -17,6 +18,7 @@ from change_buffers._core import (
     Subscription,
 )
 from change_buffers._install import install, uninstall
+from change_buffers._version import in_python_form as _in_python_form
 
 KeyUpdates: TypeAlias = Mapping[str, Any]
 """What can be passed as ``updates``: new values by key."""
@@ -24,7 +26,16 @@ KeyUpdates: TypeAlias = Mapping[str, Any]
 KeyRemovals: TypeAlias = Iterable[str]
 """What can be passed as ``removals``: the keys to remove."""
 
-__version__ = _version("change-buffers")
+# Not from the metadata: a program that was frozen has none, and reading it takes time.
+__version__ = _in_python_form(_core.__version__)
+
+
+def _asyncio_side() -> _ModuleType:
+    """Import what awaits, for the core, when it is first needed: many programs need no asyncio."""
+    from change_buffers import _asyncio
+
+    return _asyncio
+
 
 __all__ = [
     "DictionaryChange",

@@ -18,7 +18,10 @@ __all__ = [
     "Stats",
     "Subscription",
     "ViewContext",
+    "__version__",
 ]
+
+__version__: str
 
 class ObjectFrozenError(Exception):
     """Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."""

@@ -6,8 +6,12 @@ finder first and gives a stand-in, an empty package, only when none of them know
 stand-in becomes the real package, in place, as soon as somebody wants more of it than our module
 and NanoVer has become importable; so the references that a program already holds stay good.
 
-Lock order: the lock of this module is never taken while a module is found or executed, so it cannot
-deadlock with the locks of the import system.
+Another thread may be importing these names at any moment. What it has found before `install()` or
+`uninstall()`, it puts in place when it is done; so these two wait for such an import, as an import
+of the same name would, and then exchange what can be seen.
+
+Lock order: no thread waits for the import system while it holds the lock of this module, nor takes
+that lock while it finds or executes a module. So the two kinds cannot deadlock.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import importlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib._bootstrap import _lock_unlock_module  # type: ignore[attr-defined]
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
@@ -56,8 +61,9 @@ def install() -> None:
     Call it before importing NanoVer. What was imported by name from NanoVer's module before the
     call cannot be exchanged any more and stays NanoVer's.
 
-    A second call does nothing. Any thread may call it at any time. Other processes, those started
-    with ``multiprocessing`` by the spawn or forkserver method included, must make their own call.
+    A second call does nothing. Any thread may call it at any time; it waits for an import of that
+    name that is under way in another thread. Other processes, those started with
+    ``multiprocessing`` by the spawn or forkserver method included, must make their own call.
 
     Warns:
         UserWarning: Modules of NanoVer that are imported already hold its own classes, and keep
@@ -65,22 +71,29 @@ def install() -> None:
 
     """
     global _installed
-    with _lock:
-        if _installed is not None:
+    while True:
+        with _lock:
+            if _installed is None:
+                if keepers := _modules_that_keep_the_old_classes():
+                    warnings.warn(
+                        f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: "
+                        "imported before change_buffers.install(). Call install() before "
+                        "importing nanover.",
+                        UserWarning,
+                        stacklevel=2,
+                    )
+                importer = _installed = _Importer()
+                importer.start()
+                break
             if _installed in sys.meta_path:
                 return
-            # Somebody has reset sys.meta_path: our own leftovers must not pass for NanoVer's.
-            _installed.remove()
-            _installed = None
-        if keepers := _modules_that_keep_the_old_classes():
-            warnings.warn(
-                f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: imported "
-                "before change_buffers.install(). Call install() before importing nanover.",
-                UserWarning,
-                stacklevel=2,
-            )
-        _installed = _Importer()
-        _installed.add()
+        # Another thread is undoing it, or somebody has reset sys.meta_path. Our own leftovers must
+        # not pass for NanoVer's.
+        uninstall()
+    _wait_for_imports()
+    with _lock:
+        if _installed is importer:
+            importer.go_on()
 
 
 def uninstall() -> None:
@@ -90,12 +103,19 @@ def uninstall() -> None:
     otherwise the next import looks for NanoVer's module. Packages that stood in for NanoVer go.
     Names that were imported from our module in between stay ours.
 
-    Does nothing when nothing is installed. Any thread may call it at any time.
+    Does nothing when nothing is installed. Any thread may call it at any time; it waits for an
+    import of that name that is under way in another thread.
     """
     global _installed
     with _lock:
-        if _installed is not None:
-            _installed.remove()
+        importer = _installed
+        if importer is None:
+            return
+        importer.stop()
+    _wait_for_imports()
+    with _lock:
+        if _installed is importer:
+            importer.clear()
             _installed = None
 
 
@@ -103,29 +123,40 @@ class _Importer(MetaPathFinder, Loader):
     """One installation: finds and loads our module and the stand-ins, and knows what was before."""
 
     def __init__(self) -> None:
-        self._before = [
-            (namespace, key, namespace[key])
-            for namespace, key in _places(_MODULE)
-            if key in namespace
-        ]
+        self._before: list[tuple[dict[str, Any], str, object]] = []
 
-    def add(self) -> None:
+    def start(self) -> None:
         """Start to serve our module, at once where NanoVer's can be seen already."""
         sys.meta_path.insert(0, self)
         if isinstance(sys.modules.get(_PARENT), ModuleType):
             # Replacing is one step, unlike removing and importing: a thread that is importing
             # NanoVer's module right now finds one of the two in sys.modules, whatever happens.
+            self._replace(_places(_MODULE))
+        elif _MODULE in sys.modules:
+            self._before.append((sys.modules, _MODULE, sys.modules.pop(_MODULE)))
+
+    def go_on(self) -> None:
+        """Replace what a thread has put in place that had found NanoVer's module before."""
+        self._replace((space, key) for space, key in _places(_MODULE) if key in space)
+
+    def _replace(self, places: Iterable[tuple[dict[str, Any], str]]) -> None:
+        module = sys.modules.get(_MODULE)
+        if module is None or not self.made(module):
             module = module_from_spec(self._spec(_MODULE))
             self.exec_module(module)
-            for namespace, key in _places(_MODULE):
+        for namespace, key in places:
+            if not self.made(namespace.get(key)):
+                if key in namespace:
+                    self._before.append((namespace, key, namespace[key]))
                 namespace[key] = module
-        else:
-            sys.modules.pop(_MODULE, None)
 
-    def remove(self) -> None:
-        """Stop to serve our module, and take away or put back whatever can be seen of it."""
+    def stop(self) -> None:
+        """Stop to serve our module. What can be seen of it stays."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
+
+    def clear(self) -> None:
+        """Take away or put back whatever can be seen of our module."""
         for namespace, key, value in self._before:
             if key not in namespace or self.made(namespace[key]):
                 namespace[key] = value
@@ -268,6 +299,14 @@ def _adopt(module: ModuleType, real: ModuleSpec) -> bool:
             module.__path__ = real.submodule_search_locations
         module.__class__ = ModuleType  # type: ignore[assignment]  # the same but for one method
         return True
+
+
+def _wait_for_imports() -> None:
+    """Wait until no import is under way in another thread that began before."""
+    for name in (_MODULE, _PARENT, _ROOT):
+        # What the interpreter itself calls for a module that another thread is importing. It
+        # returns at once if this thread is the one, or if waiting would be a deadlock.
+        _lock_unlock_module(name)
 
 
 def _places(*names: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import Any, TypeAlias
 
 from change_buffers import _core
@@ -150,8 +149,30 @@ def _json_dumps() -> Any:
     return plain if library is None else library.dumps
 
 
+def _ormsgpack() -> Any:
+    import ormsgpack
+
+    return ormsgpack
+
+
+def _msgpack() -> Any:
+    import msgpack
+
+    return msgpack
+
+
+def _orjson() -> Any:
+    import orjson
+
+    return orjson
+
+
+# By statements, since who collects the modules of a program, to freeze it, looks for these.
+_LIBRARIES = {"ormsgpack": _ormsgpack, "msgpack": _msgpack, "orjson": _orjson}
+
+
 def _installed(name: str) -> Any:
     try:
-        return import_module(name)
+        return _LIBRARIES[name]()
     except ImportError:
         return None

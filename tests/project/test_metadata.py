@@ -10,6 +10,8 @@ import pytest
 from packaging.version import Version
 
 import change_buffers
+from change_buffers._version import in_python_form
+from helpers import run_child
 
 ROOT = Path(__file__).parents[2]
 METADATA = metadata.metadata("change-buffers")
@@ -34,6 +36,17 @@ def test_there_is_one_version() -> None:
     # Cargo writes those before a release in another way: 1.0.0-rc.1 for 1.0.0rc1.
     version = str(Version(CARGO["version"]))
     assert version == METADATA["Version"] == change_buffers.__version__
+
+
+@pytest.mark.parametrize(
+    "version", ["1.2.3", "1.2.3-alpha.1", "1.2.3-beta.20", "1.2.3-rc.1", "1.2.3-rc1", "1.0.0-dev.4"]
+)
+def test_a_version_of_cargo_is_written_as_the_metadata_has_it(version: str) -> None:
+    assert in_python_form(version) == str(Version(version))
+
+
+def test_the_version_is_not_looked_up_where_a_frozen_program_has_nothing() -> None:
+    run_child("import change_buffers, sys; assert 'importlib.metadata' not in sys.modules")
 
 
 def test_no_other_file_gives_a_version() -> None:

@@ -8,6 +8,7 @@
 
 use pyo3::prelude::*;
 
+mod interpreter;
 mod release;
 mod waiting;
 
@@ -58,6 +59,7 @@ mod journal {
 
 /// Waiting for the next change.
 mod follow {
+    pub(crate) mod asyncio_side;
     pub(crate) mod home;
     pub(crate) mod next_change;
     pub(crate) mod pace;
@@ -73,43 +75,33 @@ mod view {
 
 mod classes;
 
+use bytes::codec::Codec;
+use change::dictionary_change::DictionaryChange;
+use follow::next_change::NextChange;
+use follow::pace::Subscription;
+use journal::errors::ObjectFrozenError;
+use journal::feed::DictionaryChangeBuffer;
+use journal::shared::SharedStore;
+use journal::stats::Stats;
+use view::context::ViewContext;
+use view::multi_view::DictionaryChangeMultiView;
+
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
-mod _core {
-    use pyo3::exceptions::PyImportError;
-    use pyo3::ffi;
-    use pyo3::prelude::*;
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before anything else, which might be looked up once and kept.
+    interpreter::claim(module.py())?;
+    waiting::watch_forks(module.py())?;
 
-    #[pymodule_export]
-    use super::bytes::codec::Codec;
-    #[pymodule_export]
-    use super::change::dictionary_change::DictionaryChange;
-    #[pymodule_export]
-    use super::follow::next_change::NextChange;
-    #[pymodule_export]
-    use super::follow::pace::Subscription;
-    #[pymodule_export]
-    use super::journal::errors::ObjectFrozenError;
-    #[pymodule_export]
-    use super::journal::feed::DictionaryChangeBuffer;
-    #[pymodule_export]
-    use super::journal::shared::SharedStore;
-    #[pymodule_export]
-    use super::journal::stats::Stats;
-    #[pymodule_export]
-    use super::view::context::ViewContext;
-    #[pymodule_export]
-    use super::view::multi_view::DictionaryChangeMultiView;
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        // SAFETY: the thread is attached, so there is a current interpreter.
-        let interpreter = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
-        if interpreter != 0 {
-            return Err(PyImportError::new_err(
-                "change_buffers works in the main interpreter alone, not in a sub-interpreter",
-            ));
-        }
-        super::waiting::watch_forks(module.py())
-    }
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("ObjectFrozenError", module.py().get_type::<ObjectFrozenError>())?;
+    module.add_class::<Codec>()?;
+    module.add_class::<DictionaryChange>()?;
+    module.add_class::<DictionaryChangeBuffer>()?;
+    module.add_class::<DictionaryChangeMultiView>()?;
+    module.add_class::<NextChange>()?;
+    module.add_class::<SharedStore>()?;
+    module.add_class::<Stats>()?;
+    module.add_class::<Subscription>()?;
+    module.add_class::<ViewContext>()
 }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyWeakrefReference;
 
+use crate::follow::asyncio_side;
 use crate::journal::shared::SharedStore;
 
 /// An event loop, and what there is for it.
@@ -35,7 +36,7 @@ impl Home {
         if let Some(last) = last.filter(runs) {
             return Ok(last);
         }
-        let ours = OURS.import(py, "change_buffers._asyncio", "running_loop")?;
+        let ours = asyncio_side::get(py, &OURS, "running_loop")?;
         let event_loop = ours.call1(("async for",))?.unbind();
         let asyncio_loop = PyWeakrefReference::new(&running)?.unbind();
         Ok(Self { asyncio_loop, event_loop, hub: None })

@@ -7,6 +7,7 @@ use pyo3::types::PyTuple;
 
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
+use crate::follow::asyncio_side;
 use crate::follow::next_change::NextChange;
 use crate::follow::pace::{Form, Subscription};
 
@@ -60,7 +61,7 @@ impl Subscription {
     /// Do what `close()` does. To be awaited.
     fn aclose<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static CLOSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLOSE.import(slf.py(), "change_buffers._asyncio", "close")?.call1((slf,))
+        asyncio_side::get(slf.py(), &CLOSE, "close")?.call1((slf,))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -77,7 +78,7 @@ impl Subscription {
     /// Give the subscription. To be awaited.
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        ENTER.import(slf.py(), "change_buffers._asyncio", "enter")?.call1((slf,))
+        asyncio_side::get(slf.py(), &ENTER, "enter")?.call1((slf,))
     }
 
     /// Close the subscription. To be awaited.

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::args::seconds::{Interval, Timeout};
 use crate::change::dictionary_change::DictionaryChange;
+use crate::follow::asyncio_side;
 use crate::follow::pace::Subscription;
 use crate::journal::batch::{Batch, fill};
 use crate::journal::errors::{drained, frozen};
@@ -138,7 +139,7 @@ impl DictionaryChangeBuffer {
     fn flush_changed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static FLUSH_CHANGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = slf.py();
-        FLUSH_CHANGED.import(py, "change_buffers._asyncio", "flush_changed")?.call1((slf,))
+        asyncio_side::get(py, &FLUSH_CHANGED, "flush_changed")?.call1((slf,))
     }
 
     /// The store that tasks wait on. Private.

@@ -1,0 +1,40 @@
+"""`REQUIRE_WORKS_WITH=1` has a test fail that would be skipped here.
+
+So continuous integration notices when a package is missing, instead of testing nothing. What is
+not to be had for an interpreter is ruled out for it in the dependency group `works-with`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from packages import not_to_be_had
+
+IS_REQUIRED = os.environ.get("REQUIRE_WORKS_WITH") == "1"
+
+
+def must_run(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip, unless the reason names a package that is not to be had."""
+    if IS_REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr)
+        named = reason.lower().replace("_", "-")
+        if not any(f"'{package}'" in named for package in not_to_be_had()):
+            report.outcome = "failed"
+            report.longrepr = f"REQUIRE_WORKS_WITH=1, but it was skipped: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    must_run(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    must_run(report)
+    return report
