@@ -64,6 +64,8 @@ def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
 
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)
 def test_a_python_block_runs(block: Block) -> None:
+    if "import numpy" in block.text:
+        pytest.importorskip("numpy", reason="shows how NumPy's values are sent")
     run_child(block.text)
 
 
