@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -53,10 +54,18 @@ async def attend(connection: ServerConnection) -> None:
 
 async def send(connection: ServerConnection, own_key: str, changes: Subscription) -> None:
     """Send what changes; as long as the other side does not take it, more adds up to one change."""
-    with contextlib.suppress(ConnectionClosed):
+    code = 1001
+    try:
         await connection.send(json.dumps({"you": own_key, "updates": {}, "removals": []}))
         async for change in changes:
             await connection.send(change.encode(CODEC), text=True)
+    except ConnectionClosed:
+        pass  # Whoever receives is told, too.
+    except Exception:
+        logging.getLogger("chat").exception("a connection ends: a change could not be sent")
+        code = 1011
+    # One to which nothing is sent any more must not stay open: that ends the receiving, too.
+    await connection.close(code)
 
 
 def take(message: str | bytes) -> None:

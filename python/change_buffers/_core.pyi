@@ -407,7 +407,10 @@ class Subscription:
 
 @final
 class Stats:
-    """How a multi-view was at one moment. Made by `DictionaryChangeMultiView.stats()`."""
+    """How a multi-view was at one moment. Made by `DictionaryChangeMultiView.stats()`.
+
+    Does not change, can be compared, pickled and copied.
+    """
 
     @property
     def keys(self) -> int:
@@ -454,6 +457,12 @@ class Stats:
     @property
     def flushes(self) -> int:
         """Flushes so far that gave a change, those of subscriptions included."""
+
+    def as_dict(self) -> dict[str, int]:
+        """Give all counts as a new `dict`, by name, in the order of the documentation."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How `copy` and `pickle` make another."""
 
     def __eq__(self, other: object, /) -> bool: ...
 

@@ -7,12 +7,10 @@ wire is remembered for each codec by itself, so make one and share it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
-from change_buffers import _core
+from change_buffers import _core, _packers
 from change_buffers._message import change_in
 
 __all__ = ["Codec", "JSONCodec", "MessagePackCodec"]
@@ -62,8 +60,9 @@ class MessagePackCodec(Codec):
 
     Args:
         packb: Function from a value to its MessagePack `bytes`, such as `ormsgpack.packb`, or
-            `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack` or
-            of `msgpack`, whichever is installed, in this order.
+            `msgpack.packb` with a `default=` of your own. Without one it is that of `ormsgpack`,
+            1.9 or newer, or of `msgpack`, whichever is installed, in this order. With either it
+            packs what `msgpack` packs.
         unpackb: Function from MessagePack `bytes` to what they stand for, for `decode()`. Without
             one it is that of `msgpack` or, if that is not installed, of `ormsgpack`, which does not
             mind what stands after a message.
@@ -80,7 +79,7 @@ class MessagePackCodec(Codec):
     ) -> MessagePackCodec:
         """Make a codec."""
         codec = super().__new__(
-            cls, "msgpack", _function("packb", packb) or _library("ormsgpack", "msgpack").packb
+            cls, "msgpack", _function("packb", packb) or _packers.message_pack()
         )
         codec._unpackb = _function("unpackb", unpackb)
         return codec
@@ -88,7 +87,7 @@ class MessagePackCodec(Codec):
     _unpackb: Callable[[bytes], Any] | None
 
     def _decode(self, data: Any) -> object:
-        unpackb = self._unpackb or _library("msgpack", "ormsgpack").unpackb
+        unpackb = self._unpackb or _packers.message_unpack()
         message: object = unpackb(data)
         return message
 
@@ -99,7 +98,8 @@ class JSONCodec(Codec):
     Args:
         dumps: Function from a value to its JSON, `str` or `bytes`, such as `orjson.dumps`, or
             `json.dumps` with a `default=` of your own. Without one it is that of `orjson`, or if
-            that is not installed, of `json`, without white space and needless escapes.
+            that is not installed, of `json`, without white space and needless escapes. NaN and
+            infinities are `null` with the first, an error with the second.
         loads: Function from JSON, `bytes` or `str`, to what it stands for, for `decode()`. Without
             one it is that of the same library.
 
@@ -113,7 +113,7 @@ class JSONCodec(Codec):
         loads: Callable[[bytes | str], Any] | None = None,
     ) -> JSONCodec:
         """Make a codec."""
-        codec = super().__new__(cls, "json", _function("dumps", dumps) or _json_dumps())
+        codec = super().__new__(cls, "json", _function("dumps", dumps) or _packers.json_dumps())
         codec._loads = _function("loads", loads)
         return codec
 
@@ -121,7 +121,7 @@ class JSONCodec(Codec):
     _readable = (*Codec._readable, str)
 
     def _decode(self, data: Any) -> object:
-        loads = self._loads or (_installed("orjson") or json).loads
+        loads = self._loads or _packers.json_loads()
         message: object = loads(data)
         return message
 
@@ -130,49 +130,3 @@ def _function(argument: str, given: Any) -> Any:
     if given is not None and not callable(given):
         raise TypeError(f"{argument} must be a function or None, not {type(given).__name__}")
     return given
-
-
-def _library(first: str, second: str) -> Any:
-    library = _installed(first) or _installed(second)
-    if library is None:
-        raise ImportError(
-            "MessagePackCodec needs a library for the values: install ormsgpack or msgpack, "
-            "or pass packb and unpackb",
-            name="ormsgpack",
-        )
-    return library
-
-
-def _json_dumps() -> Any:
-    library = _installed("orjson")
-    plain = partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
-    return plain if library is None else library.dumps
-
-
-def _ormsgpack() -> Any:
-    import ormsgpack
-
-    return ormsgpack
-
-
-def _msgpack() -> Any:
-    import msgpack
-
-    return msgpack
-
-
-def _orjson() -> Any:
-    import orjson
-
-    return orjson
-
-
-# By statements, since who collects the modules of a program, to freeze it, looks for these.
-_LIBRARIES = {"ormsgpack": _ormsgpack, "msgpack": _msgpack, "orjson": _orjson}
-
-
-def _installed(name: str) -> Any:
-    try:
-        return _LIBRARIES[name]()
-    except ImportError:
-        return None

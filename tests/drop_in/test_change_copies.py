@@ -113,3 +113,48 @@ def test_a_subclass_can_name_the_arguments_to_make_it_anew(protocol):
     change = Demanding("a")
     assert_is_copy_of(pickle.loads(pickle.dumps(change, protocol)), change)
     assert_is_copy_of(copy.copy(change), change)
+
+
+class Reduced(DictionaryChange):
+    """A subclass that says itself how it is made anew."""
+
+    def __reduce__(self):
+        return Reduced, ({"reduced": 1},)
+
+
+@pytest.mark.parametrize("protocol", [-1, *PROTOCOLS])
+def test_a_subclass_can_say_how_it_is_made_anew(protocol):
+    kind, arguments = Reduced().__reduce_ex__(protocol)
+    assert (kind, arguments) == (Reduced, ({"reduced": 1},))
+    assert pickle.loads(pickle.dumps(Reduced(), protocol)).updates == {"reduced": 1}
+
+
+class Plain:
+    """An object that has it from `object`."""
+
+
+@pytest.mark.parametrize(
+    "protocol", [-1, -(2**31), True, 2**31 - 1, 2**31, -(2**31) - 1, 2**70, 1.0, None, "1"]
+)
+def test_any_protocol_is_taken_or_refused_as_by_any_object(protocol):
+    def outcome(subject):
+        try:
+            function, (kind, *_), *_ = subject.__reduce_ex__(protocol)
+        except Exception as error:
+            return type(error)
+        assert kind is type(subject)
+        return callable(function)
+
+    assert outcome(DictionaryChange({"a": 1})) == outcome(Plain())
+    with pytest.raises(TypeError):
+        DictionaryChange().__reduce_ex__(protocol=2)
+
+
+@pytest.mark.parametrize("protocol", [-1, -5])
+def test_a_negative_protocol_makes_a_copy_too(protocol):
+    function, arguments, state = DictionaryChange({"a": 1}, ["b"]).__reduce_ex__(protocol)
+    duplicate = function(*arguments)
+    for attributes in state:
+        for name, value in attributes.items():
+            setattr(duplicate, name, value)
+    assert parts(duplicate) == ({"a": 1}, {"b"})

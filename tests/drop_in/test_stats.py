@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 import weakref
 
@@ -50,7 +52,8 @@ def test_every_count_is_an_integer_and_nought_at_first(multi_view):
     for field in FIELDS:
         assert type(getattr(stats, field)) is int
         assert getattr(stats, field) == 0
-    assert [name for name in dir(stats) if not name.startswith("_")] == sorted(FIELDS)
+    public = [name for name in dir(stats) if not name.startswith("_")]
+    assert public == sorted([*FIELDS, "as_dict"])
 
 
 def test_a_representation_shows_every_count(multi_view):
@@ -59,6 +62,49 @@ def test_a_representation_shows_every_count(multi_view):
     stats = multi_view.stats()
     shown = ", ".join(f"{field}={getattr(stats, field)}" for field in FIELDS)
     assert repr(stats) == f"Stats({shown})"
+
+
+def busy_stats():
+    """Counts of which hardly two are the same, and which a small integer does not hold."""
+    counts = {field: 2**32 + number for number, field in enumerate(FIELDS)}
+    stats = Stats._from_dict(counts)
+    assert stats.as_dict() == counts
+    return stats
+
+
+def test_counts_can_be_had_as_a_dictionary(multi_view, view):
+    multi_view.update({"a": 1, "b": 1}, ["c"])
+    stats = multi_view.stats()
+    expected = {field: getattr(stats, field) for field in FIELDS}
+    assert list(stats.as_dict().items()) == list(expected.items())
+    assert stats.as_dict() is not stats.as_dict()
+    assert {type(count) for count in stats.as_dict().values()} == {int}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_counts_can_be_pickled(protocol):
+    stats = busy_stats()
+    restored = pickle.loads(pickle.dumps(stats, protocol))
+    assert type(restored) is Stats
+    assert restored == stats
+    assert restored.as_dict() == stats.as_dict()
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_counts_can_be_copied(duplicate):
+    stats = busy_stats()
+    assert duplicate(stats) == stats
+
+
+def test_counts_of_another_version_can_be_read():
+    assert Stats._from_dict({"keys": 5, "of the future": 7}).as_dict() == {
+        **dict.fromkeys(FIELDS, 0),
+        "keys": 5,
+    }
+    with pytest.raises(TypeError):
+        Stats._from_dict({"keys": "5"})
+    with pytest.raises(OverflowError):
+        Stats._from_dict({"keys": -5})
 
 
 def test_counts_are_equal_when_all_are(multi_view):

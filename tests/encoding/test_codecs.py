@@ -68,15 +68,27 @@ def library_for_decoding(codec):
     return str(raised.value)
 
 
+OPTIONS = {
+    f"OPT_{name}": 0
+    for name in (
+        "NON_STR_KEYS",
+        "PASSTHROUGH_DATACLASS",
+        "PASSTHROUGH_DATETIME",
+        "PASSTHROUGH_ENUM",
+        "PASSTHROUGH_UUID",
+    )
+}
+
+
 @pytest.fixture
 def marked_libraries(monkeypatch):
     """In the place of each library, one that raises its name."""
     for library in ("ormsgpack", "msgpack", "orjson"):
         names = ("packb", "unpackb", "dumps", "loads")
-        module = SimpleNamespace(**dict.fromkeys(names, using(library)))
-        monkeypatch.setitem(sys.modules, library, module)
-    for function in ("dumps", "loads"):
-        monkeypatch.setattr(json, function, using("json"))
+        functions = dict.fromkeys(names, using(library))
+        monkeypatch.setitem(sys.modules, library, SimpleNamespace(**functions, **OPTIONS))
+    monkeypatch.setattr(json, "JSONEncoder", lambda **_: SimpleNamespace(encode=using("json")))
+    monkeypatch.setattr(json, "loads", using("json"))
 
 
 @pytest.mark.usefixtures("marked_libraries")
@@ -84,6 +96,15 @@ def test_message_pack_is_packed_by_ormsgpack_or_else_by_msgpack(without):
     assert library_for_encoding(MessagePackCodec()) == "ormsgpack"
     without("ormsgpack")
     assert library_for_encoding(MessagePackCodec()) == "msgpack"
+
+
+@pytest.mark.usefixtures("marked_libraries")
+def test_an_ormsgpack_that_is_too_old_does_not_pack(without, monkeypatch):
+    monkeypatch.delattr(sys.modules["ormsgpack"], "OPT_PASSTHROUGH_ENUM")
+    assert library_for_encoding(MessagePackCodec()) == "msgpack"
+    without("msgpack")
+    with pytest.raises(ImportError, match=r"install msgpack or ormsgpack 1\.9"):
+        MessagePackCodec()
 
 
 @pytest.mark.usefixtures("marked_libraries")
@@ -116,10 +137,21 @@ def test_json_without_orjson_has_neither_white_space_nor_needless_escapes(withou
     assert message == '{"updates":{"a":["é",1],"b":null},"removals":["ü"]}'.encode()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_json_without_orjson_has_no_numbers_that_browsers_refuse(without, value):
+    without("orjson")
+    codec = JSONCodec()
+    change = DictionaryChange({"fine": 1, "e": {"deep": [value]}})
+    with pytest.raises(ValueError, match=r"updates\['e'\] cannot be encoded: ValueError"):
+        change.encode(codec)
+    with pytest.raises(ValueError, match="NaN is no JSON"):
+        codec.decode(b'{"updates":{"e":NaN},"removals":[]}')
+
+
 def test_an_import_error_says_what_to_install(without):
     without("ormsgpack", "msgpack")
     for arguments in [{}, {"packb": None}, {"unpackb": msgpack.unpackb}]:
-        with pytest.raises(ImportError, match=r"install ormsgpack or msgpack.*packb"):
+        with pytest.raises(ImportError, match=r"install msgpack or ormsgpack.*packb"):
             MessagePackCodec(**arguments)
     assert DictionaryChange(EXAMPLE).encode(JSONCodec())
 
@@ -131,7 +163,7 @@ def test_who_brings_both_functions_needs_no_library(without):
     assert decoded(DictionaryChange(EXAMPLE, ["c"]), codec) == (EXAMPLE, {"c"})
     codec = MessagePackCodec(packb)
     message = DictionaryChange(EXAMPLE).encode(codec)
-    with pytest.raises(ImportError, match="install ormsgpack or msgpack"):
+    with pytest.raises(ImportError, match="install msgpack or ormsgpack"):
         codec.decode(message)
 
 

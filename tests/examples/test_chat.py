@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ Server = subprocess.Popen[str]
 Join = Callable[..., ClientConnection]
 
 
-def start(port: int = 0) -> Server:
+def start(*arguments: object) -> Server:
     return subprocess.Popen(
-        [sys.executable, CHAT, "--port", str(port)],
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -47,7 +48,7 @@ def interrupt(server: Server) -> tuple[int, str]:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that is to end without complaint, whatever a test has done to it."""
-    server = start()
+    server = start(CHAT, "--port", 0)
     try:
         yield server
         if os.name == "posix" and server.poll() is None:
@@ -57,14 +58,18 @@ def server() -> Iterator[Server]:
         server.communicate()
 
 
-@pytest.fixture
-def page(server: Server) -> str:
+def page_of(server: Server) -> str:
     assert server.stdout is not None
     return server.stdout.readline().split()[-1]
 
 
 @pytest.fixture
-def join(page: str) -> Iterator[Join]:
+def page(server: Server) -> str:
+    return page_of(server)
+
+
+@contextmanager
+def joining(page: str) -> Iterator[Join]:
     """Connect, with a query string; disconnect in the end."""
     with ExitStack() as stack:
 
@@ -76,6 +81,12 @@ def join(page: str) -> Iterator[Join]:
             return stack.enter_context(connection)
 
         yield connected
+
+
+@pytest.fixture
+def join(page: str) -> Iterator[Join]:
+    with joining(page) as join:
+        yield join
 
 
 def send(connection: ClientConnection, **change: Any) -> None:
@@ -247,6 +258,49 @@ def test_a_browser_gets_the_page(page: str) -> None:
             assert response.read() == CHAT.with_suffix(".html").read_bytes()
 
 
+PUBLISHES_ANYTHING = f"""
+import asyncio, sys, threading
+
+sys.path.insert(0, {str(CHAT.parent)!r})
+import chat
+
+def publish():
+    for key in sys.stdin:
+        chat.shared.update({{key.strip(): object()}})
+
+threading.Thread(target=publish, daemon=True).start()
+asyncio.run(chat.main("127.0.0.1", 0))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_a_connection_to_which_nothing_can_be_sent_is_ended_and_says_why() -> None:
+    server = start("-c", PUBLISHES_ANYTHING)
+    try:
+        with joining(page_of(server)) as join:
+            client, other = join(), join("?prefix=text.")
+            hello(client)
+            hello(other)
+            assert server.stdin is not None
+            server.stdin.write("bad\n")
+            server.stdin.flush()
+            with pytest.raises(ConnectionClosed) as caught:
+                follow(client, has(bad=None))
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1011
+            # Those whom it does not concern are served as before.
+            send(other, updates={"text.a": 1})
+            assert receive(other) == {"updates": {"text.a": 1}, "removals": []}
+        code, err = interrupt(server)
+    finally:
+        server.kill()
+        server.communicate()
+    assert code == 0
+    assert err.count("Traceback") == 2  # the error and its cause, of one connection
+    assert "a connection ends" in err
+    assert "updates['bad'] cannot be encoded" in err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_ends_it_for_everybody(server: Server, page: str, join: Join) -> None:
     clients = [join() for _ in range(5)]
@@ -271,7 +325,7 @@ def test_ctrl_c_ends_it_for_everybody(server: Server, page: str, join: Join) -> 
 
 
 def test_a_port_that_is_taken_is_refused_in_a_line(page: str) -> None:
-    other = start(int(page.rstrip("/").split(":")[-1]))
+    other = start(CHAT, "--port", page.rstrip("/").split(":")[-1])
     try:
         out, err = other.communicate(timeout=TIMEOUT)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from contextlib import suppress
 from functools import partial
 
@@ -123,6 +124,7 @@ def statistics() -> Step:
     def step() -> None:
         stats = multi_view.stats()
         repr(stats), stats == multi_view.stats(), stats.updates
+        stats.as_dict(), pickle.loads(pickle.dumps(stats))
 
     return step
 

@@ -307,11 +307,13 @@ impl DictionaryChange {
         ))
     }
 
-    /// As any object, save that the oldest two protocols would bypass `__new__`.
-    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: usize) -> PyResult<Bound<'py, PyAny>> {
+    /// As any object, except that the oldest two protocols would bypass `__new__`.
+    #[pyo3(signature = (protocol, /))]
+    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i32) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if protocol >= 2 {
-            let object = py.get_type::<PyAny>();
+        let (object, reduce) = (py.get_type::<PyAny>(), intern!(py, "__reduce__"));
+        let is_reduced_otherwise = !slf.get_type().getattr(reduce)?.is(&object.getattr(reduce)?);
+        if protocol >= 2 || is_reduced_otherwise {
             return object.call_method1(intern!(py, "__reduce_ex__"), (slf, protocol));
         }
         let rebuild = py.import("copyreg")?.getattr("__newobj__")?;

@@ -1,9 +1,13 @@
 //! `Stats`: counts for operations.
 
 use change_buffers_core::store;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
 
 /// How a multi-view was at one moment. Made by `DictionaryChangeMultiView.stats()`.
+///
+/// Does not change, can be compared, pickled and copied.
 #[pyclass(frozen, eq, module = "change_buffers")]
 #[derive(PartialEq, Eq)]
 pub(crate) struct Stats(store::Stats);
@@ -80,7 +84,49 @@ impl Stats {
         self.0.flushes
     }
 
+    /// Give all counts as a new `dict`, by name, in the order of the documentation.
+    fn as_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.counts().into_py_dict(py)
+    }
+
+    /// What was pickled. A count that another version of this module has not is 0.
+    #[staticmethod]
+    fn _from_dict(counts: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let count = |name| match counts.get_item(name)? {
+            Some(count) => count.extract::<u64>(),
+            None => Ok(0),
+        };
+        let size = |name| PyResult::Ok(usize::try_from(count(name)?)?);
+        Ok(Self(store::Stats {
+            keys: size("keys")?,
+            tombstones: size("tombstones")?,
+            views: size("views")?,
+            waiting_threads: size("waiting_threads")?,
+            waiting_tasks: size("waiting_tasks")?,
+            version: count("version")?,
+            lag_versions: count("lag_versions")?,
+            lag_keys: count("lag_keys")?,
+            updates: count("updates")?,
+            flushes: count("flushes")?,
+        }))
+    }
+
+    /// How `copy` and `pickle` make another.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>,))> {
+        let restore = slf.get_type().getattr(intern!(slf.py(), "_from_dict"))?;
+        Ok((restore, (slf.get().as_dict(slf.py())?,)))
+    }
+
     fn __repr__(&self) -> String {
+        let counts = self.counts().map(|(name, count)| format!("{name}={count}"));
+        format!("Stats({})", counts.join(", "))
+    }
+}
+
+impl Stats {
+    fn counts(&self) -> [(&'static str, u64); 10] {
         let store::Stats {
             keys,
             tombstones,
@@ -93,11 +139,17 @@ impl Stats {
             updates,
             flushes,
         } = self.0;
-        format!(
-            "Stats(keys={keys}, tombstones={tombstones}, views={views}, \
-             waiting_threads={waiting_threads}, waiting_tasks={waiting_tasks}, \
-             version={version}, lag_versions={lag_versions}, lag_keys={lag_keys}, \
-             updates={updates}, flushes={flushes})"
-        )
+        [
+            ("keys", keys as u64),
+            ("tombstones", tombstones as u64),
+            ("views", views as u64),
+            ("waiting_threads", waiting_threads as u64),
+            ("waiting_tasks", waiting_tasks as u64),
+            ("version", version),
+            ("lag_versions", lag_versions),
+            ("lag_keys", lag_keys),
+            ("updates", updates),
+            ("flushes", flushes),
+        ]
     }
 }
