@@ -17,6 +17,7 @@
 //! gets.
 
 mod memory;
+mod sweep;
 
 use std::hash::BuildHasher;
 
@@ -27,7 +28,7 @@ use crate::index::Index;
 use crate::list::{Linked, Links, List};
 
 /// Names a cursor of one journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CursorId(usize);
 
 #[derive(Debug)]
