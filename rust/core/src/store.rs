@@ -369,6 +369,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 #[cfg(all(test, not(loom)))]
 mod lock_tests;
 #[cfg(all(test, not(loom)))]
+mod memo_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]
 mod waking_tests;
