@@ -14,7 +14,7 @@ from change_buffers import (
     DictionaryChangeMultiView,
     ObjectFrozenError,
 )
-from helpers import SETTLE, Thing, Worker, assert_collected, flush
+from helpers import IS_FREE_THREADED, SETTLE, Thing, Worker, assert_collected, flush
 
 
 @pytest.fixture(params=["buffer", "view", "multi-view", "multi-view with views"])
@@ -72,6 +72,54 @@ def test_having_copied_the_content_keeps_no_value(multi_view, release, size):
         multi_view.update(*release)
         assert reference() is None
         multi_view.copy_content()
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="garbage is collected between calls there, not amid one"
+)
+def test_a_copy_amid_a_copy_keeps_no_removed_key(multi_view):
+    within = 0
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            nonlocal within
+            within += is_within
+            multi_view.copy_content()
+
+    multi_view.update({"a": 1})
+    is_within, held, usual = False, [], gc.get_threshold()
+    try:
+        for _ in range(200):
+            Cycle()
+            # Held, so that the interpreter has none ready and has to allocate the next.
+            held.append(multi_view.copy_content())
+            gc.set_threshold(1)
+            is_within = True
+            multi_view.copy_content()
+            is_within = False
+            gc.set_threshold(*usual)
+    finally:
+        gc.set_threshold(*usual)
+    assert within > 10
+    multi_view.update(None, ["a"])
+    assert multi_view.stats().tombstones == 0
+
+
+@pytest.mark.skipif(not IS_FREE_THREADED, reason="the GIL lets one copy at a time be made")
+def test_copies_at_once_keep_no_removed_key(multi_view):
+    multi_view.update({f"key {i}": i for i in range(100)})
+
+    def copy():
+        for _ in range(2000):
+            multi_view.copy_content()
+
+    for worker in [Worker(copy) for _ in range(4)]:
+        worker.result()
+    multi_view.update(None, list(multi_view.copy_content()))
+    assert multi_view.stats().tombstones == 0
 
 
 def test_having_made_and_left_a_view_keeps_no_value(multi_view):

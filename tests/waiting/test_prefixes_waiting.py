@@ -191,6 +191,51 @@ def test_removals_of_other_keys_are_not_kept_for_a_task_that_waits(multi_view, r
     run(main())
 
 
+def test_removals_of_other_keys_are_not_kept_for_a_view_that_nobody_looks_at(multi_view):
+    with multi_view.create_view("a") as view:
+        churn(multi_view, "b")
+        assert multi_view.stats().tombstones < 200
+        multi_view.update({"a": 1}, ["ab"])
+        churn(multi_view, "b")
+        assert multi_view.stats().tombstones < 200
+        assert flush(view) == ({"a": 1}, {"ab"})
+
+
+def test_removals_of_other_keys_are_not_kept_for_a_thread_that_is_not_due(multi_view):
+    subscription = multi_view.subscribe_changes(1000, "a")
+    multi_view.update({"a": 1})
+    assert next(subscription).updates == {"a": 1}
+    worker = Worker(list, subscription)
+    wait_until(lambda: multi_view.stats().waiting_threads == 1)
+    churn(multi_view, "b")
+    assert multi_view.stats().tombstones < 200
+    subscription.close()
+    assert worker.result() == []
+
+
+@pytest.mark.parametrize("beside_one_that_is_due", [False, True])
+@pytest.mark.parametrize("run", RUNNERS)
+def test_removals_of_other_keys_are_not_kept_for_a_task_that_is_not_due(
+    multi_view, run, beside_one_that_is_due
+):
+    async def main():
+        subscriptions = [multi_view.subscribe_changes(1000, "a")]
+        if beside_one_that_is_due:
+            subscriptions.append(multi_view.subscribe_changes(0, "a"))
+        multi_view.update({"a": 1})
+        for subscription in subscriptions:
+            assert (await subscription.__anext__()).updates == {"a": 1}
+        tasks = [await start(subscription.__anext__()) for subscription in subscriptions]
+        churn(multi_view, "b")
+        assert multi_view.stats().tombstones < 200
+        multi_view.freeze()
+        for task in tasks:
+            with pytest.raises(StopAsyncIteration):
+                await task
+
+    run(main())
+
+
 def test_removals_that_match_are_kept_for_the_view(multi_view):
     with multi_view.create_view("a") as view:
         churn(multi_view, "a", 50)

@@ -18,6 +18,7 @@
 
 mod memory;
 mod prepared;
+mod sweep;
 
 use std::hash::BuildHasher;
 
@@ -29,7 +30,7 @@ use crate::index::Index;
 use crate::list::{Linked, Links, List};
 
 /// Names a cursor of one journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CursorId(usize);
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
-//! One sleeping thread and the way to wake it.
+//! Sleeping threads and the way to wake them, one or many.
 
+use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
 use std::time::Instant;
 
@@ -23,6 +24,30 @@ pub(crate) fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// So many threads are woken at once, each of which wakes the others of its row one after another.
+const ROWS: usize = if cfg!(loom) { 1 } else { 4 };
+
+/// Wakes threads, in this order.
+///
+/// That takes about as long for a thousand as for a few: a thread that wakes up wakes the next. So
+/// they come one after the other to the lock that they all need next, which is the interpreter's.
+/// All at once, they would spend their time in getting into each other's way there.
+pub(crate) fn wake_all(sleepers: Vec<Arc<Sleeper>>) {
+    let mut rows = [const { Vec::new() }; ROWS];
+    // The next one is the last of a row.
+    for (number, sleeper) in sleepers.into_iter().rev().enumerate() {
+        rows[number % ROWS].push(sleeper);
+    }
+    rows.into_iter().rev().for_each(wake_row);
+}
+
+/// Wakes the next of a row, and goes on until there is one that does the rest.
+fn wake_row(mut row: Vec<Arc<Sleeper>>) {
+    while let Some(next) = row.pop() {
+        row = next.wake_before(row);
+    }
+}
+
 /// A thread's bed for one sleep. It guards nothing: whoever was woken looks again for itself.
 ///
 /// A sleeper is made by the thread that is to sleep and registered under the lock that saw nothing
@@ -32,8 +57,16 @@ pub struct Sleeper(Bed);
 
 #[derive(Debug)]
 enum Bed {
-    Shared { woken: Mutex<bool>, signal: Condvar },
+    Shared { night: Mutex<Night>, signal: Condvar },
     Own { woken: AtomicBool, thread: Thread },
+}
+
+#[derive(Debug, Default)]
+struct Night {
+    is_woken: bool,
+    is_asleep: bool,
+    /// Whom the thread wakes as soon as it is awake.
+    row: Vec<Arc<Sleeper>>,
 }
 
 impl Sleeper {
@@ -42,17 +75,29 @@ impl Sleeper {
         Self(if is_forked() {
             Bed::Own { woken: AtomicBool::new(false), thread: thread::current() }
         } else {
-            Bed::Shared { woken: Mutex::new(false), signal: Condvar::new() }
+            Bed::Shared { night: Mutex::default(), signal: Condvar::new() }
         })
     }
 
     /// Wakes the thread that sleeps here, or will.
     pub fn wake(&self) {
+        drop(self.wake_before(Vec::new()));
+    }
+
+    /// Wakes the thread and has it wake others. Gives them back if it may not get to do that.
+    #[must_use = "they are still asleep"]
+    fn wake_before(&self, mut row: Vec<Arc<Self>>) -> Vec<Arc<Self>> {
         match &self.0 {
             // That thread stayed behind in the parent.
             Bed::Shared { .. } if is_forked() => {}
-            Bed::Shared { woken, signal } => {
-                *woken.lock() = true;
+            Bed::Shared { night, signal } => {
+                let mut night = night.lock();
+                night.is_woken = true;
+                // Else the thread is on its way here, or has given up and will never be.
+                if night.is_asleep {
+                    night.row.append(&mut row);
+                }
+                drop(night);
                 // The mutex is free by now: the thread does not wake only to wait for it.
                 signal.notify_one();
             }
@@ -61,6 +106,7 @@ impl Sleeper {
                 thread.unpark();
             }
         }
+        row
     }
 
     /// Sleeps until woken or until the deadline; without one, as long as it takes.
@@ -68,18 +114,23 @@ impl Sleeper {
     /// Returns whether it was woken. Call it while holding nothing.
     pub fn sleep(&self, until: Option<Instant>) -> bool {
         match &self.0 {
-            Bed::Shared { woken, signal } => {
-                let mut woken = woken.lock();
-                while !*woken {
+            Bed::Shared { night, signal } => {
+                let mut night = night.lock();
+                night.is_asleep = true;
+                while !night.is_woken {
                     match until {
-                        None => signal.wait(&mut woken),
-                        Some(deadline) if signal.wait_until(&mut woken, deadline).timed_out() => {
+                        None => signal.wait(&mut night),
+                        Some(deadline) if signal.wait_until(&mut night, deadline).timed_out() => {
                             break;
                         }
                         Some(_) => {}
                     }
                 }
-                *woken
+                night.is_asleep = false;
+                let (is_woken, row) = (night.is_woken, std::mem::take(&mut night.row));
+                drop(night);
+                wake_row(row);
+                is_woken
             }
             Bed::Own { woken, .. } => loop {
                 if woken.load(Ordering::Acquire) {
@@ -110,7 +161,7 @@ mod tests {
     use super::*;
 
     fn shared() -> Sleeper {
-        Sleeper(Bed::Shared { woken: Mutex::new(false), signal: Condvar::new() })
+        Sleeper(Bed::Shared { night: Mutex::default(), signal: Condvar::new() })
     }
 
     fn own() -> Sleeper {
@@ -151,6 +202,33 @@ mod tests {
                 sleeper.sleep(Some(Instant::now() + Duration::from_secs(60)))
             });
             receive.recv().expect("the sleeper is sent").wake();
+            assert!(thread.join().expect("the sleeper does not panic"));
+        }
+    }
+
+    #[test]
+    fn all_are_woken_be_they_asleep_or_not_yet_or_not_any_more() {
+        const THREADS: usize = 40;
+        let (send, receive) = channel();
+        let spawn = |number: usize| {
+            let send = send.clone();
+            thread::spawn(move || {
+                let sleeper = Arc::new(shared());
+                let has_given_up = number % 3 == 1 && !sleeper.sleep(Some(Instant::now()));
+                send.send((number, Arc::clone(&sleeper))).expect("somebody receives");
+                if number % 3 == 2 {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                let until = Instant::now() + Duration::from_secs(20);
+                has_given_up || sleeper.sleep(Some(until))
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(spawn).collect();
+        let mut sleepers: Vec<_> = receive.iter().take(THREADS).collect();
+        sleepers.sort_by_key(|(number, _)| *number);
+        thread::sleep(Duration::from_millis(20));
+        wake_all(sleepers.into_iter().map(|(_, sleeper)| sleeper).collect());
+        for thread in threads {
             assert!(thread.join().expect("the sleeper does not panic"));
         }
     }

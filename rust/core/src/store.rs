@@ -11,6 +11,7 @@ mod data;
 mod harvest;
 mod hubs;
 mod stats;
+mod sweep;
 mod waiters;
 
 use std::hash::BuildHasher;
@@ -133,6 +134,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         data.updates += 1;
+        data.sweep_now_and_then(&mut displaced);
         if data.waiters.is_nobody_waiting_for_change() {
             return Ok(());
         }
@@ -402,6 +404,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
 #[cfg(all(test, not(loom)))]
 mod lock_tests;
+#[cfg(all(test, not(loom)))]
+mod memo_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]

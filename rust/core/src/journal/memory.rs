@@ -49,3 +49,22 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.found = Vec::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::RandomState;
+
+    use super::*;
+    use crate::batch::Batch;
+
+    #[test]
+    fn no_room_is_kept_for_the_keys_of_a_large_batch() {
+        let mut journal: Journal<usize, (), RandomState> = Journal::default();
+        let mut apply = |batch: &mut Batch<usize, ()>| {
+            journal.apply(batch, &mut Vec::new());
+            journal.found.capacity()
+        };
+        assert!(apply(&mut Batch::new((0..10_000).map(|key| (key, ())), [])) >= 10_000);
+        assert!(apply(&mut Batch::new([], 0..10_000)) < KEPT_CAPACITY);
+    }
+}

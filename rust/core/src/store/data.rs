@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use slab::Slab;
 
+use super::sweep::Sweeping;
 use super::waiters::{Waiters, WakeFor, Want};
 use super::{Filter, Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Fate, Key, Mark, Marks, oldest_first};
@@ -27,6 +28,7 @@ pub(super) struct Data<K, V, W, S> {
     pub(super) views: Slab<View<K, V, W, S>>,
     pub(super) frozen: bool,
     pub(super) waiters: Waiters,
+    pub(super) sweeping: Sweeping,
     pub(super) updates: u64,
     pub(super) flushes: u64,
     /// Goes with every update, so it keeps no value alive that the content does not.
@@ -56,6 +58,7 @@ impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
             views: Slab::new(),
             frozen: false,
             waiters: Waiters::default(),
+            sweeping: Sweeping::default(),
             updates: 0,
             flushes: 0,
             memo: None,

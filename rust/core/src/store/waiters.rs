@@ -12,7 +12,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::ViewId;
-use crate::sleep::Sleeper;
+use crate::sleep::{Sleeper, wake_all};
 
 /// After so many changes a loop that has not answered is rung again: it may have been closed or
 /// interrupted in the middle of it.
@@ -100,9 +100,7 @@ impl Woken {
     /// Gives the hubs that could not be reached.
     #[must_use]
     pub(super) fn wake(self) -> Vec<HubId> {
-        for thread in self.threads {
-            thread.sleeper.wake();
-        }
+        wake_all(self.threads.into_iter().map(|thread| thread.sleeper).collect());
         let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring()).then_some(hub);
         self.rings.into_iter().filter_map(rung).collect()
     }

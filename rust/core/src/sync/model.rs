@@ -22,10 +22,6 @@ pub(crate) struct Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(data: T) -> Self {
-        Self { attempts: AtomicUsize::new(0), data: loom::sync::Mutex::new(data) }
-    }
-
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         let held = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         self.attempts.load(Ordering::Relaxed);

@@ -55,6 +55,27 @@ fn a_thread_that_gives_up_leaves_the_wake_up_to_the_other() {
 }
 
 #[test]
+fn a_thread_that_gives_up_does_not_take_with_it_whom_it_was_to_wake() {
+    for impatient_first in [true, false] {
+        let endings = endings(move || {
+            let store = Arc::new(Subject::default());
+            let [mine, other] = [(); 2].map(|()| store.open_view(None));
+            let order = if impatient_first { [mine, other] } else { [other, mine] };
+            let [first, second] =
+                order.map(|view| store.wait(view, WakeFor::Change).expect("nothing is pending"));
+            let (own, others) = if impatient_first { (first, second) } else { (second, first) };
+            let patient = spawn(&store, move |_| others.sleep(None));
+            let impatient = spawn(&store, move |_| own.sleep(Some(Instant::now())));
+            store.update(&mut set("a", 1)).expect("not frozen");
+            let [is_woken, was_in_time] = join([patient, impatient]);
+            assert!(is_woken);
+            if was_in_time { "woken" } else { "gave up" }
+        });
+        assert_eq!(endings, ["gave up", "woken"]);
+    }
+}
+
+#[test]
 fn a_thread_that_gives_up_when_its_view_is_frozen_finds_it_drained() {
     let endings = endings(|| {
         let store = Arc::new(Subject::default());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use change_buffers_core::store::Filter;
+use change_buffers_core::store::{Filter, WakeFor};
 
 use crate::{Subject, join, next_change, set, spawn};
 
@@ -71,5 +71,27 @@ fn two_updates_reach_a_thread_that_waits_for_both() {
         join(updaters);
         keys.sort_unstable();
         assert_eq!(keys, ["a", "b"]);
+    });
+}
+
+/// In a model there is one row, so each thread that is woken is to wake the next.
+#[test]
+fn three_threads_wake_each_other() {
+    let mut orders = loom::model::Builder::new();
+    orders.preemption_bound = Some(2);
+    orders.check(|| {
+        let store = Arc::new(Subject::default());
+        let view = store.open_view(None);
+        let waiters = [(); 3].map(|()| {
+            spawn(&store, move |store| {
+                let sleeper = store.wait(view, WakeFor::End).expect("not frozen");
+                assert!(sleeper.sleep(None), "there is no deadline");
+            })
+        });
+        while store.stats().waiting_threads < 3 {
+            loom::thread::yield_now();
+        }
+        store.freeze();
+        join(waiters);
     });
 }

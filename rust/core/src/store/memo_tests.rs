@@ -1,0 +1,55 @@
+//! The finished form of a change that is kept for others: when it is of use, and for how long.
+
+use std::collections::hash_map::RandomState;
+
+use super::*;
+
+type Subject = Store<&'static str, i32, Arc<str>, RandomState>;
+
+fn set(key: &'static str) -> Batch<&'static str, i32, Arc<str>> {
+    Batch::new([(key, 1)], [])
+}
+
+/// Two views that are owed the same, one of which has flushed, and the ticket that it got.
+fn store_with_a_ticket() -> (Subject, [ViewId; 2], MemoTicket) {
+    let store = Subject::default();
+    let views = [store.open_view(None), store.open_view(None)];
+    store.update(&mut set("a")).expect("not frozen");
+    let ticket = flushed(&store, views[0]).memo.expect("the other has the same to expect");
+    (store, views, ticket)
+}
+
+fn flushed(store: &Subject, view: ViewId) -> Harvest<&'static str, i32, Arc<str>> {
+    let mut harvest = Harvest::default();
+    assert_eq!(store.flush(view, &mut harvest), Flush::Change);
+    harvest
+}
+
+#[test]
+fn a_finished_form_is_for_those_who_have_the_same_to_expect() {
+    let (store, [_, other], ticket) = store_with_a_ticket();
+    store.memoize(ticket, "a".into());
+    assert_eq!(flushed(&store, other).whole, Some(Whole::Owned("a".into())));
+}
+
+#[test]
+fn a_finished_form_that_comes_after_the_next_update_is_of_no_use() {
+    let (store, [_, other], ticket) = store_with_a_ticket();
+    store.update(&mut set("b")).expect("not frozen");
+    let late: Arc<str> = "a".into();
+    store.memoize(ticket, Arc::clone(&late));
+    assert_eq!(Arc::strong_count(&late), 1);
+    let Harvest { marks, whole, .. } = flushed(&store, other);
+    assert_eq!((marks.len(), whole), (2, None));
+}
+
+#[test]
+fn a_finished_form_goes_with_the_last_view() {
+    let (store, views, ticket) = store_with_a_ticket();
+    let whole: Arc<str> = "a".into();
+    store.memoize(ticket, Arc::clone(&whole));
+    store.leave(views[0]);
+    assert_eq!(Arc::strong_count(&whole), 2);
+    store.leave(views[1]);
+    assert_eq!(Arc::strong_count(&whole), 1);
+}
