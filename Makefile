@@ -165,7 +165,7 @@ lint: build ## Check style, types and stubs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tools
-	$(BIN)/stubtest change_buffers
+	$(BIN)/stubtest --mypy-config-file pyproject.toml change_buffers
 
 .PHONY: format
 format: build ## Format all sources
