@@ -24,6 +24,9 @@ def test_a_package_that_is_missing():
 
 def test_another_reason():
     pytest.skip("not today")
+
+def test_nothing_could_be_done():
+    pytest.skip("this interpreter lacks wings")
 """
 
 GROUP = """
@@ -38,10 +41,10 @@ works-with = [
 @pytest.mark.parametrize(
     ("required", "marker", "outcomes"),
     [
-        ("", "", "1 passed, 3 skipped"),
-        ("1", "", "2 failed, 1 passed, 1 error"),
-        ("1", "; python_version < '3'", "1 failed, 1 passed, 2 skipped"),
-        ("1", "; python_version >= '3'", "2 failed, 1 passed, 1 error"),
+        ("", "", "1 passed, 4 skipped"),
+        ("1", "", "2 failed, 1 passed, 1 skipped, 1 error"),
+        ("1", "; python_version < '3'", "1 failed, 1 passed, 3 skipped"),
+        ("1", "; python_version >= '3'", "2 failed, 1 passed, 1 skipped, 1 error"),
     ],
 )
 def test_a_skip_fails_where_the_package_is_to_be_had(

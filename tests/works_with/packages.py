@@ -24,6 +24,10 @@ def needs(*modules: str) -> None:
             pytest.skip(f"could not import {module!r}")
 
 
+INTERPRETER_LACKS = "this interpreter lacks"
+"""How the reason of a skip begins that no package could change."""
+
+
 def wanted() -> Iterator[Requirement]:
     """Give the dependency group `works-with`, which `make` installs as far as it can be had."""
     text = PYPROJECT.read_text(encoding="utf-8")
