@@ -65,13 +65,13 @@ test-loom: | tools ## Run the models of the Rust core in every order of threads
 	$(LOOM) test --quiet $(IN_LOOM) --profile proof --test 'loom*'
 
 .PHONY: test-miri
-test-miri: | tools ## Run the tests of the Rust core under Miri, where it is there
+test-miri: | tools ## Run the tests of the Rust core under Miri, if there is a toolchain with it
 	@for toolchain in '' +nightly; do \
 		if cargo $$toolchain miri --version >/dev/null 2>&1; then \
 			exec cargo $$toolchain miri test --quiet --locked --package change-buffers-core --lib --tests; \
 		fi; \
 	done; \
-	echo "test-miri: skipped, no toolchain here has Miri; rustup +nightly component add miri"
+	echo "this needs a toolchain with Miri: rustup toolchain install nightly --component miri"; exit 1
 
 FUZZ_SECONDS ?= 60
 

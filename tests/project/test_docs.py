@@ -69,6 +69,15 @@ def test_a_python_block_runs(block: Block) -> None:
     run_child(block.text)
 
 
+def test_the_first_change_is_one_that_the_tests_notice() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    change = re.search(r"the words `(.*)` in `(.*\.rs)`.*?-m pytest (\S+\.py)`", text, re.DOTALL)
+    assert change is not None
+    words, source, tests = change.groups()
+    for path in (source, tests):
+        assert words in (ROOT / path).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("block", blocks_in("diff"), ids=str)
 def test_both_sides_of_a_change_of_imports_work(block: Block) -> None:
     sides = {"-": "import change_buffers; change_buffers.install()", "+": ""}
