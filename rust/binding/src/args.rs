@@ -3,7 +3,6 @@
 //! Mappings, iterables and keys may run any Python code here, raise half-way or call back into
 //! the object that is being updated. What comes out runs no Python code any more.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::batch;
@@ -151,7 +150,7 @@ impl<'py> FromPyObject<'_, 'py> for Prefixes {
             });
             named.collect::<PyResult<_>>()?
         };
-        Ok(Self(Arc::new(move |key: &Name| prefixes.iter().any(|prefix| key.starts_with(prefix)))))
+        Ok(Self(Filter::of_prefixes(prefixes)))
     }
 }
 

@@ -341,7 +341,7 @@ fn a_task_that_waits_for_the_end_is_not_told_of_changes() {
 fn a_view_may_go_while_a_task_is_registered_for_it() {
     let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
     let hub = store.open_hub(bell.clone());
-    let filter: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
+    let filter: Filter<&'static str> = Filter::of_prefixes(vec!["a"]);
     let views = [store.open_view(None), store.open_view(Some(filter))];
     let tickets = views.map(|view| store.wait_in(hub, view, WakeFor::Change).expect("waits"));
     for view in views {
@@ -355,7 +355,7 @@ fn a_view_may_go_while_a_task_is_registered_for_it() {
 fn a_view_of_some_keys_hears_of_no_others() {
     let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
     let hub = store.open_hub(bell.clone());
-    let filter: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
+    let filter: Filter<&'static str> = Filter::of_prefixes(vec!["a"]);
     let view = store.open_view(Some(filter));
     store.update(&mut set("b", 0)).expect("not frozen");
     assert_eq!(store.flush(view, &mut Harvest::default()), Flush::Nothing);
@@ -385,7 +385,7 @@ fn kept_of_many(store: &Subject, prefix: &str) -> usize {
 
 #[test]
 fn keys_that_do_not_concern_a_view_of_some_are_not_kept_for_it() {
-    let about_a = || -> Option<Filter<&'static str>> { Some(Arc::new(|key| key.starts_with('a'))) };
+    let about_a = || -> Option<Filter<&'static str>> { Some(Filter::of_prefixes(vec!["a"])) };
     let store = Subject::default();
     let views = [store.open_view(about_a()), store.open_view(about_a())];
     assert!(kept_of_many(&store, "b") < 200, "they are not looked at");
@@ -402,7 +402,7 @@ fn keys_that_do_not_concern_a_view_of_some_are_not_kept_for_it() {
 
 #[test]
 fn keys_that_concern_somebody_who_has_not_seen_them_are_kept() {
-    let about_a: Filter<&'static str> = Arc::new(|key| key.starts_with('a'));
+    let about_a: Filter<&'static str> = Filter::of_prefixes(vec!["a"]);
     let store = Subject::default();
     let (late, view) = (store.open_view(Some(about_a)), store.open_view(None));
     let expected = |count, of| (0..count).map(|number| format!("{of}{number}")).collect::<Vec<_>>();

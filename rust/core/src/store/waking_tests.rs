@@ -51,7 +51,7 @@ fn the_threads_woken_are_those_whom_the_change_concerns() {
     for count in [1, 10, 1000] {
         let store = Subject::default();
         let open = |key| {
-            let filter: Filter<u32> = Arc::new(move |other| *other == key);
+            let filter: Filter<u32> = Filter::new(move |other: &u32| *other == key);
             store.open_view(Some(filter))
         };
         let views: Vec<_> = (0..count).map(open).collect();
