@@ -372,6 +372,8 @@ mod lock_tests;
 #[cfg(all(test, not(loom)))]
 mod memo_tests;
 #[cfg(all(test, not(loom)))]
+mod sweep_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]
 mod waking_tests;

@@ -10,6 +10,7 @@
 //!
 //! What happens to a single view is said to those who wait for it, one by one.
 
+mod queues;
 mod topics;
 mod tree;
 mod waking;
@@ -22,6 +23,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use slab::Slab;
 
+use self::queues::Queue;
 use self::topics::Topics;
 pub(super) use self::topics::{Concerned, EVERYTHING, TopicId};
 pub(super) use self::waking::Woken;
@@ -91,17 +93,6 @@ struct OfView;
 
 /// Lists of the tasks of one hub.
 struct OfHub;
-
-/// Those who wait for a change to one topic and are woken in the same way.
-struct Queue {
-    topic: TopicId,
-    /// None for threads.
-    hub: Option<HubId>,
-    waiting: List<InLine>,
-    /// The hub is to ask for all of them.
-    is_stirred: bool,
-    links: Links,
-}
 
 /// Those who wait for one view.
 struct Audience {
@@ -173,7 +164,6 @@ macro_rules! linked {
 linked!(Waiter, InLine, in_line);
 linked!(Waiter, OfView, of_view);
 linked!(Waiter, OfHub, of_hub);
-linked!(Queue, (), links);
 
 impl Waiter {
     fn new(want: Want, bed: Bed) -> Self {
@@ -382,49 +372,9 @@ impl<K: Key> Waiters<K> {
         }
     }
 
-    /// Whoever waits for a change is queued, with those who are woken in the same way.
-    fn enqueue(&mut self, slot: usize) {
-        if self.all[slot].is_for_change() {
-            let queue = self.queue_of(slot);
-            let Queue { topic, waiting, is_stirred, .. } = &mut self.queues[queue];
-            if waiting.is_empty() && !*is_stirred {
-                self.topics.watch(*topic);
-            }
-            waiting.push_back(&mut self.all, slot);
-        }
-    }
-
-    fn dequeue(&mut self, slot: usize) {
-        if self.all[slot].is_for_change() {
-            let queue = self.queue_of(slot);
-            let Queue { topic, waiting, is_stirred, .. } = &mut self.queues[queue];
-            waiting.unlink(&mut self.all, slot);
-            if waiting.is_empty() && !*is_stirred {
-                self.topics.unwatch(*topic);
-            }
-        }
-    }
-
-    /// Where somebody waits for a change.
-    fn queue_of(&mut self, slot: usize) -> usize {
-        let topic = self.all[slot].want.topic;
-        let hub = self.all[slot].hub();
-        let known = if let Some(hub) = hub {
-            self.hubs[&hub.0].queues.get(&topic).copied()
-        } else {
-            // There are few: one for each event loop, and this one.
-            let queues = self.topics.queues(topic).iter();
-            queues.copied().find(|&queue| self.queues[queue].hub.is_none())
-        };
-        known.unwrap_or_else(|| {
-            let (waiting, links) = (List::EMPTY, Links::UNLINKED);
-            let queue = Queue { topic, hub, waiting, is_stirred: false, links };
-            let queue = self.queues.insert(queue);
-            self.topics.add_queue(topic, queue);
-            if let Some(hub) = hub.and_then(|hub| self.hubs.get_mut(&hub.0)) {
-                hub.queues.insert(topic, queue);
-            }
-            queue
-        })
+    /// How many waiters, views and queues are known.
+    #[cfg(test)]
+    pub(super) fn left(&self) -> [usize; 3] {
+        [self.all.len(), self.views.len(), self.queues.len()]
     }
 }

@@ -260,3 +260,101 @@ impl<K: Key> Topics<K> {
             || self.opaque.iter().any(is_about)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Prefixes = Vec<&'static str>;
+
+    const WORDS: [&str; 9] = ["", "a", "ab", "abc", "abcd", "b", "ba", "\u{e9}a", "\u{1f984}b"];
+
+    fn words(count: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Prefixes> {
+        prop::collection::vec(prop::sample::select(&WORDS[..]), count)
+    }
+
+    /// What a view is about; none for a condition that does not say its prefixes.
+    fn filter(prefixes: Option<&Prefixes>) -> Filter<&'static str> {
+        match prefixes {
+            Some(prefixes) => Filter::of_prefixes(prefixes.clone()),
+            None => Filter::new(|key: &&str| key.len() == 2),
+        }
+    }
+
+    fn is_about(prefixes: Option<&Prefixes>, key: &str) -> bool {
+        prefixes.map_or(key.len() == 2, |prefixes| prefixes.iter().any(|it| key.starts_with(it)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 5 } else { 1000 },
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Of each view: what it is about, how many watch, how far it has seen, whether it goes.
+        #[test]
+        fn what_a_key_concerns_is_found_as_if_each_filter_were_asked(
+            views in prop::collection::vec(
+                (prop::option::weighted(0.9, words(0..4)), 0..3_usize, 0..5_u64, any::<bool>()), 1..8
+            ),
+            keys in words(0..4),
+            version in 0..5_u64,
+        ) {
+            let mut topics = Topics::default();
+            let ids: Vec<_> =
+                views.iter().map(|view| topics.join(Some(&filter(view.0.as_ref())))).collect();
+            for (&id, &(_, watching, ..)) in ids.iter().zip(&views) {
+                (0..=watching).for_each(|_| topics.watch(id));
+                topics.unwatch(id);
+            }
+            let mut stay = Vec::new();
+            for (&id, view) in ids.iter().zip(&views) {
+                if !view.3 {
+                    stay.push((id, view));
+                    continue;
+                }
+                (0..view.1).for_each(|_| topics.unwatch(id));
+                if topics.leave(id) {
+                    topics.close(id);
+                }
+            }
+            topics.nobody_is_behind();
+            for (id, view) in &stay {
+                topics.somebody_is_behind(*id, view.2);
+            }
+            let mut expected: Vec<usize> = stay
+                .iter()
+                .filter(|(_, (prefixes, watching, ..))| {
+                    *watching > 0 && keys.iter().any(|key| is_about(prefixes.as_ref(), key))
+                })
+                .map(|(id, _)| id.0)
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            for _ in 0..2 {
+                let concerned = topics.concerned(keys.iter());
+                let mut found: Vec<usize> = concerned.iter().map(|id| id.0).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
+            for key in &keys {
+                let is_owed = stay.iter().any(|(_, (prefixes, _, seen, _))| {
+                    *seen < version && is_about(prefixes.as_ref(), key)
+                });
+                assert_eq!(topics.is_owed(key, version), is_owed, "{key}");
+            }
+            for (id, view) in stay {
+                (0..view.1).for_each(|_| topics.unwatch(id));
+                if topics.leave(id) {
+                    topics.close(id);
+                }
+            }
+            let left = [topics.all.len() - 1, topics.watches.len(), topics.watched];
+            assert_eq!((left, topics.by_prefixes.len(), topics.opaque.len()), ([0; 3], 0, 0));
+            assert!(topics.tree.is_empty());
+        }
+    }
+}

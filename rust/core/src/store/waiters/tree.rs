@@ -77,6 +77,11 @@ impl Tree {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.len() == 1 && self.children.is_empty()
+    }
+
     pub(super) fn node_mut(&mut self, at: usize) -> &mut Node {
         &mut self.nodes[at]
     }
