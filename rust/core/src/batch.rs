@@ -15,11 +15,31 @@ pub type Marks<K, V> = SmallVec<[Mark<K, V>; INLINE]>;
 
 /// What can be a key.
 ///
-/// `Hash` and `Clone` must not panic and none of the three may call back into a store: they run
-/// under its lock. (A panic of `Eq` is survived: nothing has changed then.)
-pub trait Key: Hash + Eq + Clone {}
+/// `Hash`, `Clone` and `letters` must not panic and none of the four may call back into a store:
+/// they run under its lock. (A panic of `Eq` is survived: nothing has changed then.)
+pub trait Key: Hash + Eq + Clone {
+    /// How it is spelled, if that is of interest: keys are found by what they begin with.
+    fn letters(&self) -> impl Iterator<Item = u32> {
+        std::iter::empty()
+    }
 
-impl<T: Hash + Eq + Clone> Key for T {}
+    /// Whether it begins with another one.
+    fn begins_with(&self, prefix: &Self) -> bool {
+        let mut letters = self.letters();
+        prefix.letters().all(|letter| letters.next() == Some(letter))
+    }
+}
+
+impl Key for &str {
+    fn letters(&self) -> impl Iterator<Item = u32> {
+        self.chars().map(u32::from)
+    }
+}
+
+impl Key for u8 {}
+impl Key for u32 {}
+impl Key for u64 {}
+impl Key for usize {}
 
 /// What the last change that named a key did to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

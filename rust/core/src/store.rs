@@ -8,6 +8,7 @@
 
 mod collect;
 mod data;
+mod filter;
 mod harvest;
 mod hubs;
 mod stats;
@@ -20,6 +21,7 @@ use std::sync::atomic::Ordering;
 
 pub use self::data::MemoTicket;
 use self::data::{Data, View};
+pub use self::filter::Filter;
 pub use self::harvest::{Flush, Harvest, Whole};
 pub use self::stats::Stats;
 use self::waiters::Woken;
@@ -30,7 +32,7 @@ use crate::sleep::{self, Sleeper};
 use crate::sync::{AtomicBool, Mutex, MutexGuard, SegQueue, thread};
 
 /// Names a view of one store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ViewId(usize);
 
 /// The store or the view takes no more updates.
@@ -66,13 +68,10 @@ pub struct Read<K, V> {
     pub born: u64,
 }
 
-/// Which keys a view is about. Runs under the data mutex: it must not block, panic or call back.
-pub type Filter<K> = Arc<dyn Fn(&K) -> bool + Send + Sync>;
-
 /// A shared dictionary and the views that follow it. Every method is one atomic step.
 ///
 /// What an operation displaces is dropped at its end, with the mutex released.
-pub struct Store<K, V, W, S> {
+pub struct Store<K: 'static, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
     /// Views whose owner is gone but found the mutex taken.
     ///
@@ -130,23 +129,21 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
+        let Data { waiters, views, journal, .. } = &mut *data;
+        let concerned = waiters.concerned(batch.marks.iter().map(|mark| &mark.key));
+        // Whoever waits has nothing pending: it need not look at what has changed before.
+        for cursor in waiters.picky(&concerned).filter_map(|view| views[view.0].cursor) {
+            journal.advance(cursor, &mut displaced.marks);
+        }
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         data.updates += 1;
         data.sweep_now_and_then(&mut displaced);
-        if data.waiters.is_nobody_waiting_for_change() {
+        if data.waiters.is_nothing(&concerned) {
             return Ok(());
         }
-        let Data { waiters, views, .. } = &mut *data;
-        let woken = waiters.content_changed(|view| {
-            let filter = views[view.0].filter.as_ref();
-            filter.is_none_or(|filter| batch.marks.iter().any(|mark| filter(&mark.key)))
-        });
-        // Else removed keys that do not concern them would be kept for as long as they wait.
-        for view in data.waiters.picky() {
-            data.is_pending(view, &mut displaced);
-        }
+        let woken = data.waiters.content_changed(&concerned);
         drop(data);
         self.wake(woken);
         Ok(())
@@ -288,7 +285,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     pub fn open_view(&self, filter: Option<Filter<K>>) -> ViewId {
         let mut data = self.lock();
         let cursor = data.journal.open_cursor();
-        data.add_view(Some(cursor), filter)
+        let view = data.add_view(Some(cursor), filter.as_ref());
+        drop(data);
+        // There may be one like it already.
+        drop(filter);
+        view
     }
 
     /// A new view that is fed by nothing but its own updates.
@@ -406,6 +407,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 mod lock_tests;
 #[cfg(all(test, not(loom)))]
 mod memo_tests;
+#[cfg(all(test, not(loom)))]
+mod sweep_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]

@@ -5,29 +5,30 @@ use std::hash::BuildHasher;
 use slab::Slab;
 
 use super::sweep::Sweeping;
-use super::waiters::{Waiters, WakeFor, Want};
+use super::waiters::{TopicId, Waiters, WakeFor, Want};
 use super::{Filter, Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Fate, Key, Mark, Marks, oldest_first};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
 use crate::sync::SegQueue;
 
-pub(super) struct View<K, V, W, S> {
+pub(super) struct View<K: 'static, V, W, S> {
     /// Where it is in the journal; none when it is not fed from there.
     pub(super) cursor: Option<CursorId>,
     /// Which keys it is about; none when about all.
     pub(super) filter: Option<Filter<K>>,
+    pub(super) topic: TopicId,
     pub(super) pending: Pending<K, V, W, S>,
     pub(super) frozen: bool,
     /// Its owner is gone.
     is_departed: bool,
 }
 
-pub(super) struct Data<K, V, W, S> {
+pub(super) struct Data<K: 'static, V, W, S> {
     pub(super) journal: Journal<K, V, S>,
     pub(super) views: Slab<View<K, V, W, S>>,
     pub(super) frozen: bool,
-    pub(super) waiters: Waiters,
+    pub(super) waiters: Waiters<K>,
     pub(super) sweeping: Sweeping,
     pub(super) updates: u64,
     pub(super) flushes: u64,
@@ -70,12 +71,16 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     pub(super) fn add_view(
         &mut self,
         cursor: Option<CursorId>,
-        filter: Option<Filter<K>>,
+        filter: Option<&Filter<K>>,
     ) -> ViewId {
         let pending = Pending::default();
+        let topic = self.waiters.topics.join(filter);
+        // That of the topic is dropped with the last view, after unlocking.
+        let filter = self.waiters.topics.filter(topic).cloned();
         ViewId(self.views.insert(View {
             cursor,
             filter,
+            topic,
             pending,
             frozen: false,
             is_departed: false,
@@ -87,7 +92,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
     ) -> View<K, V, W, S> {
-        self.waiters.forget_view(view);
+        self.waiters.forget_view(view, self.views[view.0].topic);
         let view = self.views.remove(view.0);
         if let Some(cursor) = view.cursor {
             self.journal.close_cursor(cursor, &mut displaced.marks);
@@ -145,7 +150,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     pub(super) fn want(&self, view: ViewId, wake_for: WakeFor) -> Want {
-        Want { view, wake_for, is_picky: self.views[view.0].filter.is_some() }
+        Want { view, wake_for, topic: self.views[view.0].topic }
     }
 
     /// Whether a waiter has to wait for it.

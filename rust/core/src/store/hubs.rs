@@ -48,6 +48,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             if is_poked || !data.has_to_wait(view, wake_for, &mut displaced) {
                 data.waiters.forget_task(hub, ticket);
                 answer.push(ticket);
+            } else {
+                data.waiters.wait_on(ticket);
             }
         }
         answer

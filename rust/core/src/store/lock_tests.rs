@@ -27,7 +27,7 @@ fn batch(keys: std::ops::Range<u32>, value: u32) -> Batch<Fragile, Brittle> {
 impl World {
     fn new() -> Self {
         let store = Subject::default();
-        let even: Filter<Fragile> = Arc::new(|key| key.0.is_multiple_of(2));
+        let even: Filter<Fragile> = Filter::new(|key: &Fragile| key.0.is_multiple_of(2));
         let (view, mixed, buffer) =
             (store.open_view(None), store.open_view(None), store.open_buffer());
         let (picky, cursor) = (store.open_view(Some(even)), store.open_cursor());

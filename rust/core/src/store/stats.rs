@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use super::Store;
+use super::{Store, ViewId};
 use crate::batch::Key;
 
 /// How a store is at one moment.
@@ -34,7 +34,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Takes time in proportion to the views and to the event loops, whatever is pending.
     pub fn stats(&self) -> Stats {
         let data = self.lock();
-        let cursors = data.views.iter().filter_map(|(_, view)| view.cursor);
+        let views = data.views.iter();
+        let cursors = views.filter_map(|(slot, view)| Some((ViewId(slot), view.cursor?)));
         let mut stats = Stats {
             keys: data.journal.len(),
             tombstones: data.journal.tombstones(),
@@ -45,9 +46,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             flushes: data.flushes,
             ..Stats::default()
         };
-        for cursor in cursors {
-            let (versions, keys) = data.journal.lag(cursor);
+        for (view, cursor) in cursors {
             stats.views += 1;
+            // What has changed meanwhile does not concern it.
+            if data.waiters.is_up_to_date(view) {
+                continue;
+            }
+            let (versions, keys) = data.journal.lag(cursor);
             stats.lag_versions = stats.lag_versions.max(versions);
             stats.lag_keys = stats.lag_keys.max(keys);
         }

@@ -3,13 +3,12 @@
 //! The journal keeps a tombstone until every cursor has passed it. A view of some keys may stay
 //! behind for long, and the removals of all others are nothing to it.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use super::Filter;
+use hashbrown::HashSet;
+
 use super::data::Data;
 use crate::batch::{Displaced, Key};
-use crate::journal::CursorId;
 
 /// So many tombstones are never worth looking through.
 const FEW: usize = 64;
@@ -43,17 +42,19 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
 
     #[cold]
     fn sweep(&mut self, displaced: &mut Displaced<K, V, W>) {
-        let Self { journal, views, .. } = self;
-        let picky =
-            views.iter().filter_map(|(_, view)| Some((view.cursor?, view.filter.as_ref()?)));
-        let picky: HashMap<CursorId, &Filter<K>> = picky.collect();
-        let behind: Vec<(u64, &Filter<K>)> = picky
-            .iter()
-            .map(|(&cursor, &filter)| (journal.seen_removals(cursor), filter))
-            .collect();
+        let Self { journal, views, waiters, .. } = self;
+        let topics = &mut waiters.topics;
+        topics.nobody_is_behind();
+        let mut picky = HashSet::new();
+        for (_, view) in &*views {
+            if let (Some(cursor), Some(_)) = (view.cursor, &view.filter) {
+                topics.somebody_is_behind(view.topic, journal.seen_removals(cursor));
+                picky.insert(cursor);
+            }
+        }
         journal.sweep(
-            |cursor| picky.contains_key(&cursor),
-            |key, version| behind.iter().any(|(seen, filter)| *seen < version && filter(key)),
+            |cursor| picky.contains(&cursor),
+            |key, version| topics.is_owed(key, version),
             &mut displaced.marks,
         );
         self.sweeping.limit = usize::MAX;

@@ -2,6 +2,7 @@
 //! private copy of what is pending for it.
 
 mod model;
+mod names;
 mod readers;
 mod steps;
 mod trial;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use change_buffers_core::batch::{Batch, Mark};
 use change_buffers_core::store::Frozen;
 
+use crate::names::Name;
+
 /// What an update names. As a finished form it stands for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -42,15 +44,16 @@ impl Change {
         self.updates.keys().chain(&self.removals).copied().collect()
     }
 
-    pub(crate) fn batch(&self) -> Batch<u8, i32, Self> {
-        let updates = self.updates.iter().map(|(&key, &value)| (key, value));
-        Batch::new(updates, self.removals.iter().copied())
+    pub(crate) fn batch(&self) -> Batch<Name, i32, Self> {
+        let updates = self.updates.iter().map(|(&key, &value)| (key.into(), value));
+        Batch::new(updates, self.removals.iter().map(|&key| key.into()))
     }
 
-    pub(crate) fn of_marks(marks: impl IntoIterator<Item = Mark<u8, i32>>) -> Self {
+    pub(crate) fn of_marks(marks: impl IntoIterator<Item = Mark<Name, i32>>) -> Self {
         let mut change = Self::default();
         let mut seen = BTreeSet::new();
         for Mark { key, fate } in marks {
+            let key = key.into();
             assert!(seen.insert(key), "a key came twice");
             if let Some(&value) = fate.value() {
                 change.updates.insert(key, value);

@@ -1,20 +1,20 @@
 //! A store and its model, which are told the same.
 
 use std::collections::hash_map::RandomState;
-use std::sync::Arc;
 
 use change_buffers_core::batch::Batch;
 use change_buffers_core::store::{
-    Filter, Flush, Harvest, MemoTicket, Status, Store, ViewId, WakeFor, Whole,
+    Flush, Harvest, MemoTicket, Status, Store, ViewId, WakeFor, Whole,
 };
 use proptest::sample::Index;
 
-use crate::model::{Change, Model, View, is_about};
+use crate::model::{Change, Model, View};
+use crate::names::{Name, filter};
 use crate::readers::Reader;
 use crate::steps::Step;
 use crate::waiters::Waiters;
 
-pub(crate) type Subject = Store<u8, i32, Change, RandomState>;
+pub(crate) type Subject = Store<Name, i32, Change, RandomState>;
 
 pub(crate) struct Trial {
     store: Subject,
@@ -36,7 +36,7 @@ impl Default for Trial {
 }
 
 /// A batch, with its finished form if that is wanted and it can have one.
-fn batch(change: &Change, whole: bool) -> Batch<u8, i32, Change> {
+fn batch(change: &Change, whole: bool) -> Batch<Name, i32, Change> {
     let mut batch = change.batch();
     if whole && change.removals.is_empty() {
         batch.finish(change.clone());
@@ -55,8 +55,7 @@ impl Trial {
                 assert_eq!(result, self.model.update(&change, views));
             }
             Step::OpenView(topic) => {
-                let filter =
-                    topic.map(|_| -> Filter<u8> { Arc::new(move |&key| is_about(topic, key)) });
+                let filter = topic.map(filter);
                 self.views.push((self.store.open_view(filter), self.model.open_view(topic)));
             }
             Step::OpenBuffer => {

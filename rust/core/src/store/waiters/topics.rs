@@ -1,0 +1,360 @@
+//! What views are about. Views that are about the same keys share a *topic*, and a change finds the
+//! topics that it concerns by the letters of its keys, however many there are.
+
+use hashbrown::HashMap;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::tree::Tree;
+use crate::batch::Key;
+use crate::list::{Linked, Links};
+use crate::store::filter::{Filter, Prefixes};
+
+/// Names what a view is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct TopicId(usize);
+
+/// What views without a filter are about.
+pub(in crate::store) const EVERYTHING: TopicId = TopicId(0);
+
+/// The topics that a change concerns.
+pub(in crate::store) type Concerned = SmallVec<[TopicId; 4]>;
+
+struct Topic<K: 'static> {
+    /// None only for [`EVERYTHING`].
+    filter: Option<Filter<K>>,
+    views: usize,
+    /// In how many queues somebody waits who is to hear of the next change.
+    watched_by: usize,
+    /// One for each prefix; linked with others of that prefix as long as the topic is watched.
+    watches: SmallVec<[usize; 1]>,
+    queues: SmallVec<[usize; 1]>,
+    is_found: bool,
+    /// See [`Topics::is_owed`].
+    slowest: u64,
+}
+
+struct Watch {
+    topic: TopicId,
+    node: usize,
+    links: Links,
+}
+
+impl Linked for Watch {
+    fn links(&self) -> Links {
+        self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+pub(in crate::store) struct Topics<K: 'static> {
+    all: Slab<Topic<K>>,
+    by_prefixes: HashMap<Prefixes, TopicId>,
+    tree: Tree,
+    watches: Slab<Watch>,
+    /// Those that do not say their prefixes.
+    opaque: Vec<TopicId>,
+    /// How many are watched, but for [`EVERYTHING`].
+    watched: usize,
+}
+
+impl<K> Default for Topics<K> {
+    fn default() -> Self {
+        let mut topics = Slab::new();
+        topics.insert(Topic::new(None));
+        Self {
+            all: topics,
+            by_prefixes: HashMap::new(),
+            tree: Tree::default(),
+            watches: Slab::new(),
+            opaque: Vec::new(),
+            watched: 0,
+        }
+    }
+}
+
+impl<K> Topic<K> {
+    fn new(filter: Option<Filter<K>>) -> Self {
+        Self {
+            filter,
+            views: 0,
+            watched_by: 0,
+            watches: SmallVec::new(),
+            queues: SmallVec::new(),
+            is_found: false,
+            slowest: u64::MAX,
+        }
+    }
+}
+
+impl<K: Key> Topics<K> {
+    /// A view is about this. It is to have the filter of the topic for its own.
+    pub(in crate::store) fn join(&mut self, filter: Option<&Filter<K>>) -> TopicId {
+        let id = filter.map_or(EVERYTHING, |filter| self.find(filter));
+        self.all[id.0].views += 1;
+        id
+    }
+
+    fn find(&mut self, filter: &Filter<K>) -> TopicId {
+        let Some(prefixes) = filter.prefixes() else {
+            let id = TopicId(self.all.insert(Topic::new(Some(filter.clone()))));
+            self.opaque.push(id);
+            return id;
+        };
+        if let Some(&id) = self.by_prefixes.get(prefixes) {
+            return id;
+        }
+        let id = TopicId(self.all.insert(Topic::new(Some(filter.clone()))));
+        self.by_prefixes.insert(prefixes.clone(), id);
+        for prefix in prefixes.iter() {
+            let node = self.tree.enter(prefix);
+            let watch = Watch { topic: id, node, links: Links::UNLINKED };
+            self.all[id.0].watches.push(self.watches.insert(watch));
+        }
+        id
+    }
+
+    pub(in crate::store) fn filter(&self, id: TopicId) -> Option<&Filter<K>> {
+        self.all[id.0].filter.as_ref()
+    }
+
+    /// A view that was about this is no more. Says whether it was the last: then
+    /// [`close`](Self::close) is to be called.
+    pub(super) fn leave(&mut self, id: TopicId) -> bool {
+        let topic = &mut self.all[id.0];
+        topic.views -= 1;
+        topic.views == 0 && id != EVERYTHING
+    }
+
+    /// Nobody is about this any more. Gives the queues that there were for it.
+    ///
+    /// The views that are gone have the filter, too: it is not dropped here.
+    pub(super) fn close(&mut self, id: TopicId) -> SmallVec<[usize; 1]> {
+        let Topic { filter, watches, queues, .. } = self.all.remove(id.0);
+        for watch in watches {
+            self.tree.leave(self.watches.remove(watch).node);
+        }
+        match filter.as_ref().and_then(Filter::prefixes) {
+            Some(prefixes) => _ = self.by_prefixes.remove(prefixes),
+            None => self.opaque.retain(|&other| other != id),
+        }
+        queues
+    }
+
+    /// The queues that there are for a topic.
+    pub(super) fn queues(&self, id: TopicId) -> &[usize] {
+        &self.all[id.0].queues
+    }
+
+    pub(super) fn add_queue(&mut self, id: TopicId, queue: usize) {
+        self.all[id.0].queues.push(queue);
+    }
+
+    pub(super) fn remove_queue(&mut self, id: TopicId, queue: usize) {
+        self.all[id.0].queues.retain(|other| *other != queue);
+    }
+
+    /// In one more queue somebody waits.
+    pub(super) fn watch(&mut self, id: TopicId) {
+        let Self { all, tree, watches, watched, .. } = self;
+        let topic = &mut all[id.0];
+        topic.watched_by += 1;
+        if topic.watched_by == 1 && id != EVERYTHING {
+            *watched += 1;
+            for &watch in &topic.watches {
+                tree.node_mut(watches[watch].node).watches.push_back(watches, watch);
+            }
+        }
+    }
+
+    /// In one less.
+    pub(super) fn unwatch(&mut self, id: TopicId) {
+        let Self { all, tree, watches, watched, .. } = self;
+        let topic = &mut all[id.0];
+        topic.watched_by -= 1;
+        if topic.watched_by == 0 && id != EVERYTHING {
+            *watched -= 1;
+            for &watch in &topic.watches {
+                tree.node_mut(watches[watch].node).watches.unlink(watches, watch);
+            }
+        }
+    }
+
+    /// Those of the topics that are watched which a change to some keys concerns.
+    #[inline]
+    pub(super) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
+    where
+        K: 'a,
+    {
+        let mut found = Concerned::new();
+        if self.watched > 0 {
+            self.find_concerned(keys, &mut found);
+        }
+        if self.all[EVERYTHING.0].watched_by > 0 {
+            found.push(EVERYTHING);
+        }
+        found
+    }
+
+    fn find_concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>, found: &mut Concerned)
+    where
+        K: 'a,
+    {
+        let Self { all: topics, tree, watches, opaque, watched, .. } = self;
+        let mut find = |topics: &mut Slab<Topic<K>>, id: TopicId| {
+            if !std::mem::replace(&mut topics[id.0].is_found, true) {
+                found.push(id);
+            }
+            found.len()
+        };
+        let mut count = 0;
+        for key in keys {
+            for node in tree.along(key.letters()) {
+                for watch in node.watches.forwards(watches) {
+                    count = find(topics, watch.topic);
+                }
+            }
+            for &id in &*opaque {
+                let Topic { filter, watched_by, .. } = &topics[id.0];
+                if *watched_by > 0 && filter.as_ref().is_some_and(|filter| filter(key)) {
+                    count = find(topics, id);
+                }
+            }
+            if count == *watched {
+                break;
+            }
+        }
+        for id in found {
+            topics[id.0].is_found = false;
+        }
+    }
+
+    /// Forgets what [`is_owed`](Self::is_owed) goes by.
+    pub(in crate::store) fn nobody_is_behind(&mut self) {
+        self.all.iter_mut().for_each(|(_, topic)| topic.slowest = u64::MAX);
+        self.tree.nodes_mut().for_each(|node| node.slowest = u64::MAX);
+    }
+
+    /// A view that is about this has seen no more than that version.
+    pub(in crate::store) fn somebody_is_behind(&mut self, id: TopicId, seen: u64) {
+        let topic = &mut self.all[id.0];
+        if seen < topic.slowest {
+            topic.slowest = seen;
+            for &watch in &topic.watches {
+                let slowest = &mut self.tree.node_mut(self.watches[watch].node).slowest;
+                *slowest = seen.min(*slowest);
+            }
+        }
+    }
+
+    /// Whether a key that this version changed is news to a view that is about it.
+    pub(in crate::store) fn is_owed(&self, key: &K, version: u64) -> bool {
+        let is_about = |id: &TopicId| {
+            let Topic { filter, slowest, .. } = &self.all[id.0];
+            *slowest < version && filter.as_ref().is_some_and(|filter| filter(key))
+        };
+        self.tree.along(key.letters()).any(|node| node.slowest < version)
+            || self.opaque.iter().any(is_about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Prefixes = Vec<&'static str>;
+
+    const WORDS: [&str; 9] = ["", "a", "ab", "abc", "abcd", "b", "ba", "\u{e9}a", "\u{1f984}b"];
+
+    fn words(count: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Prefixes> {
+        prop::collection::vec(prop::sample::select(&WORDS[..]), count)
+    }
+
+    /// What a view is about; none for a condition that does not say its prefixes.
+    fn filter(prefixes: Option<&Prefixes>) -> Filter<&'static str> {
+        match prefixes {
+            Some(prefixes) => Filter::of_prefixes(prefixes.clone()),
+            None => Filter::new(|key: &&str| key.len() == 2),
+        }
+    }
+
+    fn is_about(prefixes: Option<&Prefixes>, key: &str) -> bool {
+        prefixes.map_or(key.len() == 2, |prefixes| prefixes.iter().any(|it| key.starts_with(it)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 5 } else { 1000 },
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Of each view: what it is about, how many watch, how far it has seen, whether it goes.
+        #[test]
+        fn what_a_key_concerns_is_found_as_if_each_filter_were_asked(
+            views in prop::collection::vec(
+                (prop::option::weighted(0.9, words(0..4)), 0..3_usize, 0..5_u64, any::<bool>()), 1..8
+            ),
+            keys in words(0..4),
+            version in 0..5_u64,
+        ) {
+            let mut topics = Topics::default();
+            let ids: Vec<_> =
+                views.iter().map(|view| topics.join(Some(&filter(view.0.as_ref())))).collect();
+            for (&id, &(_, watching, ..)) in ids.iter().zip(&views) {
+                (0..=watching).for_each(|_| topics.watch(id));
+                topics.unwatch(id);
+            }
+            let mut stay = Vec::new();
+            for (&id, view) in ids.iter().zip(&views) {
+                if !view.3 {
+                    stay.push((id, view));
+                    continue;
+                }
+                (0..view.1).for_each(|_| topics.unwatch(id));
+                if topics.leave(id) {
+                    topics.close(id);
+                }
+            }
+            topics.nobody_is_behind();
+            for (id, view) in &stay {
+                topics.somebody_is_behind(*id, view.2);
+            }
+            let mut expected: Vec<usize> = stay
+                .iter()
+                .filter(|(_, (prefixes, watching, ..))| {
+                    *watching > 0 && keys.iter().any(|key| is_about(prefixes.as_ref(), key))
+                })
+                .map(|(id, _)| id.0)
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            for _ in 0..2 {
+                let concerned = topics.concerned(keys.iter());
+                let mut found: Vec<usize> = concerned.iter().map(|id| id.0).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
+            for key in &keys {
+                let is_owed = stay.iter().any(|(_, (prefixes, _, seen, _))| {
+                    *seen < version && is_about(prefixes.as_ref(), key)
+                });
+                assert_eq!(topics.is_owed(key, version), is_owed, "{key}");
+            }
+            for (id, view) in stay {
+                (0..view.1).for_each(|_| topics.unwatch(id));
+                if topics.leave(id) {
+                    topics.close(id);
+                }
+            }
+            let left = [topics.all.len() - 1, topics.watches.len(), topics.watched];
+            assert_eq!((left, topics.by_prefixes.len(), topics.opaque.len()), ([0; 3], 0, 0));
+            assert!(topics.tree.is_empty());
+        }
+    }
+}
