@@ -37,6 +37,15 @@ $(VENV)/built: $(SOURCES) $(VENV)/dependencies
 .PHONY: build
 build: $(VENV)/built ## Build the module into .venv
 
+# It needs CPython 3.13 or newer. Without warnings about what it misses, which is so on purpose.
+$(VENV)/nanover: $(VENV)/dependencies
+	$(BIN)/python -m pip install --quiet --only-binary :all: --group nanover
+	$(BIN)/python -m pip install --quiet --no-warn-conflicts --no-deps --group nanover-without-dependencies
+	@touch $@
+
+.PHONY: nanover
+nanover: $(VENV)/nanover
+
 .PHONY: demo
 demo: build ## Show the main job: a room of 50 clients
 	$(BIN)/python examples/room.py

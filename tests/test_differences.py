@@ -289,7 +289,18 @@ def test_removals_that_are_one_string_are_an_error_with_a_hint(target, removals)
     assert not any(state(target))
 
 
-@pytest.mark.parametrize("updates", [5, "abc", ["a"], [("a", 1)], iter([]), object()])
+def test_removals_of_an_iterator_reach_the_views(multi_view, view):
+    multi_view.update({"a": 1, "b": 2})
+    flush(view)
+    multi_view.update(None, (key for key in ("a", "c")))
+    assert multi_view.copy_content() == {"b": 2}
+    assert flush(view) == ({}, {"a", "c"})
+
+
+@pytest.mark.parametrize(
+    "updates",
+    [5, 0, False, "abc", "", [], (), ["a"], [("a", 1)], {"a": 1}.items(), iter([]), object()],
+)
 def test_updates_that_are_no_mapping_are_an_error(target, updates):
     with pytest.raises(TypeError, match="updates"):
         target.update(updates)

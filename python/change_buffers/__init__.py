@@ -4,7 +4,6 @@ One dictionary, many clients: each client has a *view* that gathers what changed
 looked, at its own pace. A drop-in replacement for ``nanover.utilities.change_buffers``.
 """
 
-from collections.abc import Iterable, Mapping
 from importlib.metadata import version as _version
 from typing import Any, TypeAlias
 
@@ -18,11 +17,11 @@ from change_buffers._core import (
 )
 from change_buffers._install import install, uninstall
 
-KeyUpdates: TypeAlias = Mapping[str, Any]
-"""What can be passed as ``updates``: new values by key."""
+KeyUpdates: TypeAlias = dict[str, Any]
+"""New values by key: the ``updates`` of a change. Any mapping can be passed for them."""
 
-KeyRemovals: TypeAlias = Iterable[str]
-"""What can be passed as ``removals``: the keys to remove."""
+KeyRemovals: TypeAlias = set[str]
+"""The keys to remove: the ``removals`` of a change. Any iterable can be passed for them."""
 
 __version__ = _version("change-buffers")
 
