@@ -46,6 +46,21 @@ $(VENV)/nanover: $(VENV)/dependencies
 .PHONY: nanover
 nanover: $(VENV)/nanover
 
+# One of your own, or the newest that is found or can be fetched; its environment is one by itself.
+NANOVER_PYTHON ?=
+WITH_NANOVER = python="$(NANOVER_PYTHON)"; \
+	python="$${python:-$$($(PYTHON) tools/interpreters.py --find for-nanover)}" && test -n "$$python" \
+	|| { echo "NanoVer needs CPython 3.13 or newer: say make NANOVER_PYTHON=/path/to/python"; exit 1; }; \
+	$(MAKE) --no-print-directory PYTHON="$$python" VENV=.venv-nanover
+
+.PHONY: test-nanover
+test-nanover: | tools ## Run the tests against NanoVer's own released package
+	@$(WITH_NANOVER) test-in-nanover
+
+.PHONY: test-in-nanover
+test-in-nanover: build nanover
+	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests/with_nanover tests/test_docs.py
+
 .PHONY: demo
 demo: build ## Show the main job: a room of 50 clients
 	$(BIN)/python examples/room.py

@@ -8,11 +8,11 @@ from typing import Any, get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from own import OWN
 
 import change_buffers
 import reference
 from helpers import PlainMapping
+from own import OWN
 from test_state_machine import TEXTS, same
 
 KINDS = [OWN, reference, change_buffers]

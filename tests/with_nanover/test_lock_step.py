@@ -1,10 +1,11 @@
-"""Random sequences of calls have the same results here, in the model and in NanoVer's own module."""
+"""Random sequences of calls: the extension, the model and NanoVer's own module do the same."""
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 import both
 import test_state_machine
-from hypothesis import settings
 
 
 class BufferMachine(test_state_machine.BufferMachine):
