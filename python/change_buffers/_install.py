@@ -21,7 +21,10 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from change_buffers._nanover_encoding import ServerEncoding
 
 __all__ = ["install", "uninstall"]
 
@@ -44,7 +47,7 @@ _DOC = """The documented interface of NanoVer's module of this name, served by c
 """
 
 
-def install() -> None:
+def install(*, encode: bool = False) -> None:
     """Make ``nanover.utilities.change_buffers`` mean this package, in this process.
 
     Afterwards every form of import of that name gives a module with our ``DictionaryChange``,
@@ -56,31 +59,65 @@ def install() -> None:
     Call it before importing NanoVer. What was imported by name from NanoVer's module before the
     call cannot be exchanged any more and stays NanoVer's.
 
-    A second call does nothing. Any thread may call it at any time. Other processes, those started
-    with ``multiprocessing`` by the spawn or forkserver method included, must make their own call.
+    A second call does nothing, save for what its ``encode`` adds. Any thread may call it at any
+    time. Other processes, those started with ``multiprocessing`` by the spawn or forkserver method
+    included, must make their own call.
+
+    Args:
+        encode: Also have NanoVer's WebSocket server encode each value once, however many clients
+            it is sent to, instead of packing it again for each of them. The bytes on the wire are
+            the same. One method of NanoVer's is replaced for that, ``send_state_update`` of
+            ``nanover.websocket.server._WebSocketClientHandler``, whether it is imported already or
+            later. A value that cannot be packed raises what it raises in NanoVer.
+
+    Raises:
+        ImportError: ``encode`` is true, and ``msgpack`` is not installed. Nothing is.
 
     Warns:
         UserWarning: Modules of NanoVer that are imported already hold its own classes, and keep
             them. The message names these modules. If warnings are errors, nothing is installed.
+        UserWarning: ``encode`` is true, and NanoVer's server is not as this version of
+            change-buffers knows it. It is left as it is. It may be the import of the server that
+            warns.
 
     """
-    global _installed
+    global _installed, _encoding
+    if encode:
+        # Not at the top: it imports the codecs. And not under the lock.
+        from change_buffers._nanover_encoding import ServerEncoding
+
+        encoding = ServerEncoding()
     with _lock:
-        if _installed is not None:
-            if _installed in sys.meta_path:
-                return
+        was_installed = _installed
+        if _installed is not None and _installed not in sys.meta_path:
             # Somebody has reset sys.meta_path: our own leftovers must not pass for NanoVer's.
-            _installed.remove()
-            _installed = None
-        if keepers := _modules_that_keep_the_old_classes():
-            warnings.warn(
-                f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: imported "
-                "before change_buffers.install(). Call install() before importing nanover.",
-                UserWarning,
-                stacklevel=2,
-            )
-        _installed = _Importer()
-        _installed.add()
+            _remove()
+        if _installed is None:
+            if keepers := _modules_that_keep_the_old_classes():
+                warnings.warn(
+                    f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: imported "
+                    "before change_buffers.install(). Call install() before importing nanover.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            _installed = _Importer()
+            _installed.add()
+        if not encode or (_encoding is not None and _encoding in sys.meta_path):
+            return
+        if _encoding is not None:
+            _encoding.remove()
+        _encoding = encoding
+        # Behind the other one, which answers for modules that are loaded already.
+        _encoding.add(sys.meta_path.index(_installed) + 1)
+    try:
+        encoding.replace_in_loaded(stacklevel=2)
+    except UserWarning:
+        with _lock:
+            if _encoding is encoding:
+                _remove_encoding()
+            if _installed is not was_installed:
+                _remove()
+        raise
 
 
 def uninstall() -> None:
@@ -88,15 +125,29 @@ def uninstall() -> None:
 
     NanoVer's module object, if there was one, is put back in ``sys.modules`` and in its parent;
     otherwise the next import looks for NanoVer's module. Packages that stood in for NanoVer go.
-    Names that were imported from our module in between stay ours.
+    Names that were imported from our module in between stay ours. NanoVer's server gets its own
+    method back.
 
     Does nothing when nothing is installed. Any thread may call it at any time.
     """
-    global _installed
     with _lock:
-        if _installed is not None:
-            _installed.remove()
-            _installed = None
+        _remove()
+
+
+def _remove() -> None:
+    """Undo everything; the caller holds the lock."""
+    global _installed
+    _remove_encoding()
+    if _installed is not None:
+        _installed.remove()
+        _installed = None
+
+
+def _remove_encoding() -> None:
+    global _encoding
+    if _encoding is not None:
+        _encoding.remove()
+        _encoding = None
 
 
 class _Importer(MetaPathFinder, Loader):
@@ -301,6 +352,7 @@ def _modules_that_keep_the_old_classes() -> list[str]:
 # Reentrant, because a signal handler or a warning's hook may call install() or uninstall() too.
 _lock = threading.RLock()
 _installed: _Importer | None = None
+_encoding: ServerEncoding | None = None
 
 # Held for a moment only, never while something is found, executed or imported.
 _adopting = threading.Lock()

@@ -205,8 +205,8 @@ impl DictionaryChange {
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
-    ///     dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
-    ///         may be any iterable of `str`.
+    ///     dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the
+    ///         removals may be any iterable of `str`.
     ///
     /// Raises:
     ///     TypeError: `dict_` is not a mapping, or what it holds does not make a change.
