@@ -141,7 +141,8 @@ def test_a_server_imported_before_encodes_changes_of_ours(encoding_child: Child)
         assert not is_own(method())
 
         change = change_buffers.DictionaryChange({"a": 1j}, ["b"])
-        expected = server.msgpack.packb({"state": {"updates": {"a": [0.0, 1.0]}, "removals": ["b"]}})
+        state = {"updates": {"a": [0.0, 1.0]}, "removals": ["b"]}
+        expected = server.msgpack.packb({"state": state})
         class OldChange:
             def to_dict(self):
                 return {"updates": {"a": 1j}, "removals": ["b"]}
@@ -205,6 +206,25 @@ def test_whoever_replaces_what_all_messages_go_through_gets_them(encoding_child:
         handler.send_message = handler.websocket.send
         handler.send_state_update(change)
         assert handler.websocket == [sent(change, Handler)]
+    """)
+
+
+def test_whoever_has_wrapped_the_method_before_goes_on_seeing_all_changes(
+    encoding_child: Child,
+) -> None:
+    encoding_child("""
+        install()
+        import nanover.websocket.server as server
+        kind, changes = server._WebSocketClientHandler, []
+        def counting(self, change, own=kind.send_state_update):
+            changes.append(change)
+            own(self, change)
+        kind.send_state_update = counting
+        [message] = warned(install, encode=True)
+        assert "has been replaced by somebody" in message
+        assert kind.send_state_update is counting
+        sent(change_buffers.DictionaryChange({"a": 1}))
+        assert len(changes) == 1
     """)
 
 

@@ -144,6 +144,8 @@ def _replacement(module: ModuleType) -> tuple[type, SendStateUpdate, SendStateUp
     kind = _expected(module, _CLASS)
     own: SendStateUpdate = _expected(kind, _METHOD)
     send_message = _expected(kind, "send_message")
+    if getattr(own, "__globals__", None) is not vars(module):
+        raise _UnexpectedError(f"{kind.__name__}.{_METHOD} has been replaced by somebody")
     packb = _expected(_expected(module, "msgpack"), "packb")
     codec = MessagePackCodec(partial(packb, default=_expected(module, "fallback_encoder")))
 
