@@ -114,7 +114,7 @@ def test_a_nanover_that_comes_later_takes_the_place_of_the_stand_ins(library: Pa
         sys.path.append({str(library)!r})
         import change_buffers
         change_buffers.install()
-        import nanover.utilities.change_buffers as served
+        import nanover, nanover.utilities.change_buffers as served
         assert nanover.__spec__.origin == "change_buffers"
 
         sys.path.append({IMPORTED_FROM_SITE!r})
