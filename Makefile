@@ -59,7 +59,7 @@ test-nanover: | tools ## Run the tests against NanoVer's own released package
 
 .PHONY: test-in-nanover
 test-in-nanover: build nanover
-	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests/with_nanover tests/test_docs.py
+	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests -k 'with_nanover or nanover.md'
 
 .PHONY: demo
 demo: build ## Show the main job: a room of 50 clients
@@ -247,6 +247,14 @@ $(VENV)/report-dependencies: pyproject.toml | $(BIN)/python
 .PHONY: bench-report
 bench-report: build $(VENV)/report-dependencies ## Measure all of docs/performance.md anew (OPTIONS=--quick)
 	cd benches && $(abspath $(BIN))/python -m report $(OPTIONS)
+
+.PHONY: bench-nanover
+bench-nanover: | tools ## Measure NanoVer's own server with its clients, a quarter of an hour (OPTIONS=--quick)
+	@$(WITH_NANOVER) bench-in-nanover
+
+.PHONY: bench-in-nanover
+bench-in-nanover: build nanover $(VENV)/report-dependencies
+	@cd benches && $(abspath $(BIN))/python -m sockets $(OPTIONS)
 
 .PHONY: bench-builds
 bench-builds: build ## Measure against the build of another commit (OPTIONS=COMMIT)

@@ -76,8 +76,7 @@ class Figures:
 
     def digest(self) -> str:
         """What plots bear to tell that they belong to these figures."""
-        text = json.dumps(shortened(asdict(self)), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest_of(asdict(self))
 
 
 def load(path: Path) -> Figures:
@@ -96,6 +95,11 @@ def load(path: Path) -> Figures:
         task_wake_ups=spreads(read["task_wake_ups"]),
         journal=read["journal"],
     )
+
+
+def digest_of(value: Any) -> str:
+    text = json.dumps(shortened(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def spreads(read: dict[str, Any]) -> dict[str, Spread]:
