@@ -61,7 +61,15 @@ class Figures:
     journal: dict[str, float]
     """Median seconds in Rust alone, by the names that criterion gives."""
 
+    @property
+    def rival(self) -> str:
+        """What the sides that can be exchanged are called: NanoVer, or the model of it."""
+        names = {row.rival_name for row in self.comparisons}
+        return "NanoVer" if "NanoVer" in names else "model"
+
     def find(self, section: str, what: str, against: str) -> Row:
+        """Give the one comparison; `{rival}` stands for the name of the rival."""
+        against = against.replace("{rival}", self.rival)
         rows = [
             row
             for row in self.comparisons
