@@ -195,5 +195,9 @@ def drawings(figures: Figures) -> dict[str, Figure]:
 def draw(figures: Figures, folder: Path) -> None:
     with mpl.rc_context(STYLE):
         for name, figure in drawings(figures).items():
-            metadata = {"Date": None, "Creator": None, "Description": figures.digest()}
-            figure.savefig(folder / f"{name}.svg", metadata=metadata)
+            save(figure, folder / f"{name}.svg", figures.digest())
+
+
+def save(figure: Figure, path: Path, digest: str) -> None:
+    """Save a figure that tells to which measurement it belongs, and nothing else of its making."""
+    figure.savefig(path, metadata={"Date": None, "Creator": None, "Description": digest})

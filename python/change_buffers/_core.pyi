@@ -69,15 +69,15 @@ class DictionaryChange:
     """The keys that were removed: a `set`."""
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any]) -> Self:
+    def from_dict(cls, dict_: Mapping[str, Any]) -> Self:
         """Make a change from a dictionary with `"updates"` and `"removals"`, or less.
 
         Args:
-            d: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
-                may be any iterable of `str`.
+            dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the
+                removals may be any iterable of `str`.
 
         Raises:
-            TypeError: `d` is not a mapping, or what it holds does not make a change.
+            TypeError: `dict_` is not a mapping, or what it holds does not make a change.
         """
 
     def to_dict(self) -> dict[str, Any]:

@@ -182,22 +182,22 @@ impl DictionaryChange {
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
-    ///     d: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
-    ///         may be any iterable of `str`.
+    ///     dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the
+    ///         removals may be any iterable of `str`.
     ///
     /// Raises:
-    ///     TypeError: `d` is not a mapping, or what it holds does not make a change.
+    ///     TypeError: `dict_` is not a mapping, or what it holds does not make a change.
     #[classmethod]
     fn from_dict<'py>(
         cls: &Bound<'py, PyType>,
-        d: &Bound<'py, PyAny>,
+        dict_: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        if !d.hasattr(intern!(py, "get"))? {
-            let name = type_name(d);
-            return Err(PyTypeError::new_err(format!("d must be a mapping, not {name}")));
+        if !dict_.hasattr(intern!(py, "get"))? {
+            let name = type_name(dict_);
+            return Err(PyTypeError::new_err(format!("dict_ must be a mapping, not {name}")));
         }
-        let part = |name| d.call_method1(intern!(py, "get"), (name,));
+        let part = |name| dict_.call_method1(intern!(py, "get"), (name,));
         cls.call1((part("updates")?, part("removals")?))
     }
 
