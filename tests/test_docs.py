@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -18,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
+WITH_NANOVER = bool(os.environ.get("CHANGE_BUFFERS_TESTS_NEED_NANOVER"))
 TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
 """Where the files of this tree are shown."""
 
@@ -86,6 +89,11 @@ def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
 
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)
 def test_a_python_block_runs(block: Block) -> None:
+    is_for_nanover = re.search(
+        r"^(import numpy|from nanover\.utilities\.packing)", block.text, re.M
+    )
+    if is_for_nanover and not WITH_NANOVER and importlib.util.find_spec("nanover") is None:
+        pytest.skip("this needs NanoVer, or what comes with it: make test-nanover")
     run_child(block.text)
 
 
