@@ -1,4 +1,4 @@
-"""Measure NanoVer's own server: on its own module, on ours, and encoding once.
+"""Measure NanoVer's own server: on its own module, on ours, encoding once; and one of one's own.
 
 Nothing is written before all is measured.
 """
@@ -14,10 +14,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from report.machine import load_average, machine
 from sockets import measure, tables
 from sockets.figures import Figures, Run, load
-from sockets.nanover_server import SIDES
+from sockets.nanover_server import SIDES as NANOVER
+from sockets.own_server import OWN
 from sockets.plot import draw
 
-SERVER = "sockets.nanover_server"
+SIDES = {**dict.fromkeys(NANOVER, "sockets.nanover_server"), OWN: "sockets.own_server"}
+"""The modules that serve them."""
 CLIENTS = [20, 60, 100, 140]
 SECONDS, WARM_UP_SECONDS, ROUNDS = 10.0, 4.0, 3
 QUICK_SECONDS, QUICK_WARM_UP_SECONDS = 2.0, 1.0
@@ -37,12 +39,12 @@ def run_all(console: Console, clients: list[int], rounds: int, *, quick: bool) -
         task = progress.add_task("", total=len(clients) * rounds * len(SIDES))
         for number in clients:
             for turn in range(rounds):
-                for side in SIDES if turn % 2 == 0 else reversed(SIDES):
+                for side in list(SIDES)[:: 1 if turn % 2 == 0 else -1]:
                     done = len(runs)
                     what = f"{number} clients, {side}"
                     progress.update(task, description=what)
                     found = measure.run(
-                        SERVER, side, number, warm_up, seconds,
+                        SIDES[side], side, number, warm_up, seconds,
                         lambda part, done=done: progress.update(task, completed=done + part),
                     )  # fmt: skip
                     runs.append(found)

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from report.plots import STYLE, in_plain_numbers, panels, save
 from sockets.figures import Figures, Run
 from sockets.nanover_server import ALONE, ENCODING, INSTALLED
+from sockets.own_server import OWN
 
-COLOURS = {ALONE: "#b565d8", INSTALLED: "#e0703a", ENCODING: "#0f9d8a"}
+COLOURS = {ALONE: "#b565d8", INSTALLED: "#e0703a", ENCODING: "#0f9d8a", OWN: "#3b82d6"}
 
 
 def lines(figures: Figures, figure: Callable[[Run], float], title: str) -> Callable[[Axes], None]:

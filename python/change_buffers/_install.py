@@ -139,7 +139,7 @@ def _serve(stacklevel: int) -> bool:
                         "imported before change_buffers.install(). Call install() before "
                         "importing nanover.",
                         UserWarning,
-                        stacklevel=stacklevel + 1,
+                        stacklevel=stacklevel,
                     )
                 importer = _installed = _Importer()
                 importer.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -15,6 +17,7 @@ from helpers import run_child
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
+WITH_NANOVER = bool(os.environ.get("CHANGE_BUFFERS_TESTS_NEED_NANOVER"))
 TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
 """Where the files of this tree are shown."""
 
@@ -66,6 +69,9 @@ def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
 def test_a_python_block_runs(block: Block) -> None:
     if "import numpy" in block.text:
         pytest.importorskip("numpy", reason="shows how NumPy's values are sent")
+    is_for_nanover = re.search(r"^from nanover\.utilities\.packing", block.text, re.M)
+    if is_for_nanover and not WITH_NANOVER and importlib.util.find_spec("nanover") is None:
+        pytest.skip("this needs NanoVer, or what comes with it: make test-nanover")
     run_child(block.text)
 
 

@@ -6,16 +6,16 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib import metadata
 from pathlib import Path
 
-import nanover
 import pytest
 
-import own  # noqa: F401
-from conftest import Child, run_side
+import own
 from helpers import run_child
+from sides import Child, run_side
 
-IMPORTED_FROM_SITE = str(Path(nanover.__file__).parents[1])
+IMPORTED_FROM_SITE = str(Path(own.imported("nanover").__file__).parents[1])
 
 HOLDERS = """
     import inspect
@@ -33,6 +33,14 @@ HOLDERS = """
             and vars(module).get(name, holders) is getattr(source, name)
         }
 """
+
+
+def test_the_version_is_the_one_that_is_named_as_tested() -> None:
+    named = run_side(
+        "installed",
+        "from change_buffers._nanover_encoding import TESTED_WITH; print(TESTED_WITH)",
+    )
+    assert metadata.version("nanover-server") == named.strip()
 
 
 def test_all_of_nanover_uses_ours() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import own  # noqa: F401
-from conftest import Child
+from sides import Child
 
 WRITE_AND_READ = """
     import io

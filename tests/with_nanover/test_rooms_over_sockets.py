@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import own  # noqa: F401
-from conftest import SIDES, Child, run_side
+from sides import SIDES, Child, run_side
 
 
 def test_clients_follow_each_other(child: Child) -> None:
