@@ -58,7 +58,11 @@ def run(script: str, folder: Path) -> dict[str, Any]:
     page.write_text(text.replace("<script>", BEFORE + "<script>", 1) + AFTER % script, "utf-8")
     assert BROWSER is not None
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", page.as_uri()]
+    command += [
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=5000",
+        page.as_uri(),
+    ]
     child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     title = re.search("<title>(.*?)</title>", child.stdout)
     assert title is not None, child.stderr
