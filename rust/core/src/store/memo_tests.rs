@@ -53,3 +53,11 @@ fn a_finished_form_goes_with_the_last_view() {
     store.leave(views[1]);
     assert_eq!(Arc::strong_count(&whole), 1);
 }
+
+#[test]
+fn a_value_that_is_no_part_of_the_content_is_kept_in_no_finished_form() {
+    let store = Subject::default();
+    let views = [store.open_view(None), store.open_view(None)];
+    store.update(&mut Batch::new([("a", 1)], ["a"])).expect("not frozen");
+    assert!(flushed(&store, views[0]).memo.is_none());
+}

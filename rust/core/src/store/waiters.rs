@@ -372,9 +372,9 @@ impl<K: Key> Waiters<K> {
         }
     }
 
-    /// How many waiters, views and queues are known.
+    /// How many waiters, views and queues are known, and how often a topic is watched.
     #[cfg(test)]
-    pub(super) fn left(&self) -> [usize; 3] {
-        [self.all.len(), self.views.len(), self.queues.len()]
+    pub(super) fn left(&self) -> [usize; 4] {
+        [self.all.len(), self.views.len(), self.queues.len(), self.topics.times_watched()]
     }
 }

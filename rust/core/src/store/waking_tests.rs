@@ -200,7 +200,7 @@ fn nothing_is_left_of_those_who_have_waited() {
         }
         let waiters = &store.data.lock().waiters;
         assert_eq!((waiters.threads(), waiters.tasks()), (0, 0));
-        assert_eq!(waiters.left(), [0, 0, if round > 1 { 2 } else { 3 }]);
+        assert_eq!(waiters.left(), [0, 0, if round > 1 { 2 } else { 3 }, 0]);
     }
 }
 
@@ -219,8 +219,25 @@ fn a_view_that_waits_does_not_lag_behind_what_is_no_concern_of_it() {
     update(&store, "a");
     assert_eq!(lag(), (1, 1), "it looks at nothing but this");
     store.flush(views[0], &mut Harvest::default());
+    assert_eq!(lag(), (0, 0));
+    store.leave(views[0]);
     update(&store, "ab");
-    assert_eq!(lag(), (1, 1));
+    assert_eq!(lag(), (1, 1), "the task has not answered yet");
+}
+
+#[test]
+fn a_thread_that_was_woken_is_not_taken_for_one_that_came_after_it() {
+    let store = Texts::default();
+    let view = store.open_view(None);
+    let wait = || store.wait(view, WakeFor::Change).expect("nothing is pending");
+    let gone = wait();
+    update(&store, "a");
+    store.flush(view, &mut Harvest::default());
+    let waiting = wait();
+    store.forget(&gone);
+    assert_eq!(store.stats().waiting_threads, 1);
+    update(&store, "a");
+    assert_eq!(woken(&[gone, waiting]), 2);
 }
 
 #[test]

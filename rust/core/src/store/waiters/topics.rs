@@ -183,6 +183,11 @@ impl<K: Key> Topics<K> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn times_watched(&self) -> usize {
+        self.all.iter().map(|(_, topic)| topic.watched_by).sum()
+    }
+
     /// Those of the topics that are watched which a change to some keys concerns.
     #[inline]
     pub(super) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
@@ -285,6 +290,17 @@ mod tests {
 
     fn is_about(prefixes: Option<&Prefixes>, key: &str) -> bool {
         prefixes.map_or(key.len() == 2, |prefixes| prefixes.iter().any(|it| key.starts_with(it)))
+    }
+
+    #[test]
+    fn views_that_are_about_the_same_share_a_topic_however_they_say_it() {
+        let mut topics = Topics::default();
+        let mut join =
+            |prefixes: &[&'static str]| topics.join(Some(&Filter::of_prefixes(prefixes.to_vec())));
+        let same = [&["a", "b"][..], &["b", "a", "b"], &["ab", "b", "a", "abc"]].map(&mut join);
+        assert!(same.iter().all(|&id| id == same[0]));
+        let others = [join(&["a"]), join(&["ab", "b"]), join(&[]), join(&[""])];
+        assert!(others.iter().all(|&id| id != same[0] && id != EVERYTHING));
     }
 
     proptest! {
