@@ -320,7 +320,7 @@ impl Subscription {
     /// End the iteration and remove the private view, if there is one.
     ///
     /// A thread or task that waits for the next change is woken and its iteration ends. Closing
-    /// twice is no error.
+    /// twice is not an error.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         let source = std::mem::replace(&mut state.source, Source::Closed);
