@@ -5,7 +5,7 @@ once until the loop has answered, so a burst of changes costs one wake-up of the
 tasks wait. The wake-up carries no data: a task that is woken looks again and takes what is pending
 at that moment, in one step, so cancelling it can lose nothing.
 
-A paced subscription does not wait for changes before the next one is due: it sits on a timer.
+A paced subscription does not wait for changes before the next one is due: it waits for a timer.
 Timers of one loop that end in the same millisecond are one timer.
 """
 

@@ -117,7 +117,7 @@ class DictionaryChange:
 
         Raises:
             TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
-                has been replaced by what makes no change.
+                has been replaced by something that no change can have.
             ValueError: A value cannot be encoded: the message names its key, the cause is the
                 error of the codec's function. Or a key or the envelope has a lone surrogate.
             AttributeError: A part of the change has been deleted.
@@ -212,7 +212,7 @@ class DictionaryChangeBuffer:
         """Take no more updates, and wake every thread that waits.
 
         What is pending can be flushed once more. A view is detached from its multi-view by this.
-        Freezing twice is no error.
+        Freezing twice is not an error.
         """
 
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
@@ -290,7 +290,7 @@ class DictionaryChangeMultiView:
 
         Args:
             prefixes: One `str` or several. The view is about the keys that start with one of
-                them: other keys are in none of its flushes and wake nobody who waits for one.
+                them: its flushes leave out other keys, and these wake nobody who waits for one.
                 `None` stands for all keys.
 
         Raises:
@@ -300,7 +300,7 @@ class DictionaryChangeMultiView:
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
         """Freeze a view and stop feeding it. What was pending can be flushed once more.
 
-        A buffer that is no view of this multi-view, or no more, is just frozen.
+        A buffer that is not a view of this multi-view, or not any more, is only frozen.
 
         Args:
             view: The buffer to remove.
@@ -334,7 +334,7 @@ class DictionaryChangeMultiView:
     def freeze(self) -> None:
         """Take no more updates, freeze every view and wake every thread that waits.
 
-        A view made later gives the final content once. Freezing twice is no error.
+        A view made later gives the final content once. Freezing twice is not an error.
         """
 
     def copy_content(self) -> dict[str, Any]:
@@ -377,7 +377,7 @@ class Subscription:
         """End the iteration and remove the private view, if there is one.
 
         A thread or task that waits for the next change is woken and its iteration ends. Closing
-        twice is no error.
+        twice is not an error.
         """
 
     def aclose(self) -> Coroutine[Any, Any, None]:
@@ -422,7 +422,7 @@ class Stats:
 
     @property
     def views(self) -> int:
-        """Views that follow the shared dictionary, be it frozen or not."""
+        """Views that follow the shared dictionary, frozen or not."""
 
     @property
     def waiting_threads(self) -> int:

@@ -16,6 +16,7 @@ from doc_blocks import FENCE, ROOT, Block, blocks_of
 from helpers import run_child
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCSTRINGS = [ROOT / "python" / "change_buffers" / name for name in ("_core.pyi", "codecs.py")]
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
 WITH_NANOVER = bool(os.environ.get("CHANGE_BUFFERS_TESTS_NEED_NANOVER"))
 TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
@@ -63,6 +64,20 @@ def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
     named = re.findall(r"^\[([^\]]+)\]: ", text, re.MULTILINE)
     used = re.findall(r"\[([^\]]+)\](?![:(])", text)
     assert sorted(named) == sorted(set(used))
+
+
+IDIOMS = re.compile(
+    r"\bowe[ds]?\b|\bmerely\b|\bsave (?:for|what|by)\b|all the same\b|\bbe it\b|\bhears? of\b"
+    r"|\bsits on\b|\bin the midst\b|\bnought\b|\bto be had\b|\bas they are\b|\byet to be\b"
+)
+"""Words that are hard for those whose first language is another."""
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *DOCSTRINGS], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_the_words_are_plain(page: Path) -> None:
+    assert IDIOMS.findall(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)

@@ -262,7 +262,7 @@ impl DictionaryChange {
     ///
     /// Raises:
     ///     TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
-    ///         has been replaced by what makes no change.
+    ///         has been replaced by something that no change can have.
     ///     ValueError: A value cannot be encoded: the message names its key, the cause is the
     ///         error of the codec's function. Or a key or the envelope has a lone surrogate.
     ///     AttributeError: A part of the change has been deleted.

@@ -53,7 +53,7 @@ impl Subscription {
     /// End the iteration and remove the private view, if there is one.
     ///
     /// A thread or task that waits for the next change is woken and its iteration ends. Closing
-    /// twice is no error.
+    /// twice is not an error.
     fn close(&self) {
         self.end();
     }

@@ -32,7 +32,7 @@ impl Stats {
         self.0.tombstones
     }
 
-    /// Views that follow the shared dictionary, be it frozen or not.
+    /// Views that follow the shared dictionary, frozen or not.
     #[getter]
     fn views(&self) -> usize {
         self.0.views

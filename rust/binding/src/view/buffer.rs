@@ -161,7 +161,7 @@ impl DictionaryChangeBuffer {
     /// Take no more updates, and wake every thread that waits.
     ///
     /// What is pending can be flushed once more. A view is detached from its multi-view by this.
-    /// Freezing twice is no error.
+    /// Freezing twice is not an error.
     fn freeze(&self, py: Python<'_>) {
         self.freeze_view(py);
     }

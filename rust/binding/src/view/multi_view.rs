@@ -85,7 +85,7 @@ impl DictionaryChangeMultiView {
     ///
     /// Args:
     ///     prefixes: One `str` or several. The view is about the keys that start with one of
-    ///         them: other keys are in none of its flushes and wake nobody who waits for one.
+    ///         them: its flushes leave out other keys, and these wake nobody who waits for one.
     ///         `None` stands for all keys.
     ///
     /// Raises:
@@ -97,7 +97,7 @@ impl DictionaryChangeMultiView {
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
     ///
-    /// A buffer that is no view of this multi-view, or no more, is just frozen.
+    /// A buffer that is not a view of this multi-view, or not any more, is only frozen.
     ///
     /// Args:
     ///     view: The buffer to remove.
@@ -141,7 +141,7 @@ impl DictionaryChangeMultiView {
 
     /// Take no more updates, freeze every view and wake every thread that waits.
     ///
-    /// A view made later gives the final content once. Freezing twice is no error.
+    /// A view made later gives the final content once. Freezing twice is not an error.
     fn freeze(&self) {
         self.store.freeze();
     }

@@ -12,7 +12,7 @@ pub struct Stats {
     pub keys: usize,
     /// Removed keys that are kept for views that have not seen their removal.
     pub tombstones: usize,
-    /// Views that follow the shared dictionary, be it frozen or not.
+    /// Views that follow the shared dictionary, frozen or not.
     pub views: usize,
     /// Threads that wait for a change, or for the next one to be due.
     pub waiting_threads: usize,
