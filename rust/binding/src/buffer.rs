@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Filter, Flush, Frozen, Harvest, HubId, ViewId, WakeFor};
+use change_buffers_core::store::{Filter, Flush, Frozen, Harvest, ViewId, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::args::{self, Batch, Interval, Timeout};
 use crate::change::DictionaryChange;
 use crate::finished::change;
 use crate::name::Name;
+use crate::next_change::{self, NextChange};
 use crate::release::release;
 use crate::shared::{PyStore, SharedStore, StoreRef};
+use crate::stint::Stint;
 use crate::subscription::Subscription;
 use crate::value::Value;
 use crate::{ObjectFrozenError, waiting};
@@ -30,6 +31,7 @@ use crate::{ObjectFrozenError, waiting};
 pub(crate) struct DictionaryChangeBuffer {
     store: StoreRef,
     view: ViewId,
+    stint: Stint,
 }
 
 impl DictionaryChangeBuffer {
@@ -40,7 +42,7 @@ impl DictionaryChangeBuffer {
         filter: Option<Filter<Name>>,
     ) -> PyResult<Py<Self>> {
         let view = store.open_view(filter);
-        Py::new(py, Self { store, view })
+        Py::new(py, Self { store, view, stint: Stint::default() })
     }
 
     pub(crate) fn store(&self) -> &PyStore {
@@ -54,6 +56,10 @@ impl DictionaryChangeBuffer {
     pub(crate) fn view(&self) -> ViewId {
         self.view
     }
+
+    pub(crate) fn stint(&self) -> &Stint {
+        &self.stint
+    }
 }
 
 impl Drop for DictionaryChangeBuffer {
@@ -66,7 +72,7 @@ pub(crate) fn frozen() -> PyErr {
     ObjectFrozenError::new_err("frozen: it takes no more updates")
 }
 
-fn drained() -> PyErr {
+pub(crate) fn drained() -> PyErr {
     ObjectFrozenError::new_err("frozen, and nothing is pending any more")
 }
 
@@ -82,7 +88,7 @@ impl DictionaryChangeBuffer {
     ) -> PyResult<Self> {
         let store = StoreRef::create(py)?;
         let view = store.open_buffer();
-        Ok(Self { store, view })
+        Ok(Self { store, view, stint: Stint::default() })
     }
 
     #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
@@ -177,37 +183,20 @@ impl DictionaryChangeBuffer {
 
     /// Wait in an asyncio task until something is pending, then return it and forget it.
     ///
-    /// To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
-    /// every pending change goes to exactly one of them. Cancelling it loses nothing: what is
-    /// pending stays pending.
+    /// A coroutine: it can be called anywhere, and waits in the event loop where it is awaited.
+    /// Any number of tasks may wait on one buffer, in any number of event loops: every pending
+    /// change goes to exactly one of them. Cancelling it loses nothing: what is pending stays
+    /// pending.
     ///
     /// Returns:
-    ///     An awaitable of the pending change, which belongs to the caller alone.
+    ///     The pending change, when awaited; it belongs to the caller alone.
     ///
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
     ///         pending.
-    ///     RuntimeError: No event loop is running in this thread.
-    fn flush_changed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static FLUSH_CHANGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let py = slf.py();
-        FLUSH_CHANGED.import(py, "change_buffers._asyncio", "flush_changed")?.call1((slf,))
-    }
-
-    /// The store that tasks wait on. Private.
-    #[getter]
-    fn _shared(&self) -> Py<SharedStore> {
-        self.shared()
-    }
-
-    /// Register a task that awaits a future until there is a change. Private.
-    ///
-    /// Returns:
-    ///     The ticket to forget it by, or `None` when there is a change already.
-    fn _wait(&self, hub: usize, future: Py<PyAny>) -> Option<usize> {
-        let shared = self.store.object().get();
-        let ticket = shared.wait_in(HubId(hub), self.view, WakeFor::Change, future);
-        ticket.map(|ticket| ticket.0)
+    ///     RuntimeError: It has to wait, and there is no event loop.
+    fn flush_changed(slf: Py<Self>) -> NextChange {
+        NextChange::new(next_change::Source::Buffer(slf))
     }
 
     /// Take no more updates, and wake every thread that waits.

@@ -3,6 +3,7 @@
 use pyo3::Py;
 
 use crate::buffer::DictionaryChangeBuffer;
+use crate::call::Call;
 use crate::change::DictionaryChange;
 use crate::codec::Codec;
 use crate::multi_view::DictionaryChangeMultiView;
@@ -11,8 +12,10 @@ use crate::shared::SharedStore;
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::subscription::Subscription;
+use crate::ticks::{Tick, Ticks};
 use crate::value::Version;
 use crate::view_context::ViewContext;
+use crate::wake_up::WakeUp;
 
 /// What Python's allocator aligns objects to.
 const PYTHON_ALIGNMENT: usize = 2 * size_of::<usize>();
@@ -32,6 +35,7 @@ macro_rules! check {
 }
 
 check!(
+    Call,
     Codec,
     DictionaryChange,
     DictionaryChangeBuffer,
@@ -41,6 +45,9 @@ check!(
     Source,
     Stats,
     Subscription,
+    Tick,
+    Ticks,
     Version,
     ViewContext,
+    WakeUp,
 );

@@ -1,66 +1,106 @@
-//! The event loop that a subscription's tasks run in.
+//! The event loop that tasks run in.
+
+use std::time::{Duration, Instant};
 
 use change_buffers_core::store::HubId;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyWeakrefReference;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::shared::SharedStore;
+use crate::ticks::Ticks;
 
-/// An event loop, and what there is for it.
+/// An event loop, and what there is for it and a store.
 #[derive(Clone)]
 pub(crate) struct Home {
     /// Weakly: a subscription that waits no more does not keep the loop.
-    asyncio_loop: Py<PyWeakrefReference>,
-    /// The Python object that knows its hubs and timers.
-    event_loop: Py<PyAny>,
-    /// The hub for this store, once it is known.
-    pub(crate) hub: Option<HubId>,
+    pub(crate) asyncio_loop: Py<PyWeakrefReference>,
+    pub(crate) ticks: Py<Ticks>,
+    pub(crate) hub: HubId,
+    /// Its timers go by the same clock as the sleep of threads.
+    is_monotonic: bool,
 }
 
 impl Home {
     /// The one that runs now: the same as the last time, as a rule.
-    pub(crate) fn now(py: Python<'_>, last: Option<Self>) -> PyResult<Self> {
+    pub(crate) fn now(
+        py: Python<'_>,
+        last: Option<Self>,
+        store: &Py<SharedStore>,
+        what: &str,
+    ) -> PyResult<Self> {
         static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
-        let runs = |last: &Self| {
-            last.asyncio_loop
-                .bind(py)
-                .upgrade()
-                .is_some_and(|asyncio_loop| asyncio_loop.is(&running))
-        };
-        if let Some(last) = last.filter(runs) {
-            return Ok(last);
+        static HOME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        if let Some(last) = last {
+            let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
+            let upgraded = last.asyncio_loop.bind(py).upgrade();
+            if upgraded.is_some_and(|asyncio_loop| asyncio_loop.is(&running)) {
+                return Ok(last);
+            }
         }
-        let ours = OURS.import(py, "change_buffers._asyncio", "running_loop")?;
-        let event_loop = ours.call1(("async for",))?.unbind();
-        let asyncio_loop = PyWeakrefReference::new(&running)?.unbind();
-        Ok(Self { asyncio_loop, event_loop, hub: None })
+        let home = HOME.import(py, "change_buffers._asyncio", "home")?.call1((what, store))?;
+        let (asyncio_loop, ticks, hub, is_monotonic) = home.extract::<(Bound<'_, _>, _, _, _)>()?;
+        let asyncio_loop = PyWeakrefReference::new(&asyncio_loop)?.unbind();
+        Ok(Self { asyncio_loop, ticks, hub: HubId(hub), is_monotonic })
     }
 
-    /// The hub there for the store, which is asked for once.
-    pub(crate) fn hub(&self, py: Python<'_>, store: &Py<SharedStore>) -> PyResult<HubId> {
-        if let Some(hub) = self.hub {
-            return Ok(hub);
+    /// What its clock says, in seconds.
+    fn time(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        if self.is_monotonic {
+            return Ok(None);
         }
-        let id = self.event_loop.call_method1(py, intern!(py, "hub_of"), (store,))?;
-        Ok(HubId(id.extract(py)?))
-    }
-
-    pub(crate) fn with_hub(self, hub: HubId) -> Self {
-        Self { hub: Some(hub), ..self }
-    }
-
-    /// An `asyncio.Future` there, done after so many seconds if nobody sets it before.
-    pub(crate) fn future(&self, py: Python<'_>, seconds: f64) -> PyResult<Py<PyAny>> {
-        self.event_loop.call_method1(py, intern!(py, "future"), (seconds,))
+        let asyncio_loop = self.asyncio_loop.bind(py).upgrade();
+        let time = asyncio_loop.map(|it| it.call_method0(intern!(py, "time"))?.extract());
+        time.transpose()
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.asyncio_loop)?;
-        visit.call(&self.event_loop)
+        visit.call(&self.ticks)
+    }
+}
+
+/// A moment, on the clock of threads and, in a task, on that of its event loop.
+///
+/// A loop's timers go by its own clock, which need not be a real one.
+#[derive(Clone)]
+pub(crate) struct Moment {
+    instant: Instant,
+    in_loop: Option<(Py<PyWeakrefReference>, f64)>,
+}
+
+impl Moment {
+    pub(crate) fn now(py: Python<'_>, home: Option<&Home>) -> PyResult<Self> {
+        let in_loop = match home {
+            Some(home) => home.time(py)?.map(|time| (home.asyncio_loop.clone_ref(py), time)),
+            None => None,
+        };
+        Ok(Self { instant: Instant::now(), in_loop })
+    }
+
+    /// How long ago it is.
+    ///
+    /// The clocks of two loops cannot be compared: by that of another one, the time that has really
+    /// passed up to here counts.
+    pub(crate) fn elapsed(&mut self, py: Python<'_>, home: Option<&Home>) -> PyResult<Duration> {
+        let Some(home) = home else { return Ok(self.instant.elapsed()) };
+        let Some(now) = home.time(py)? else { return Ok(self.instant.elapsed()) };
+        match &self.in_loop {
+            Some((asyncio_loop, time)) if asyncio_loop.is(&home.asyncio_loop) => {
+                Ok(Duration::try_from_secs_f64(now - time).unwrap_or_default())
+            }
+            _ => {
+                let elapsed = self.instant.elapsed();
+                let time = now - elapsed.as_secs_f64();
+                self.in_loop = Some((home.asyncio_loop.clone_ref(py), time));
+                Ok(elapsed)
+            }
+        }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.in_loop.as_ref().map_or(Ok(()), |(asyncio_loop, _)| visit.call(asyncio_loop))
     }
 }

@@ -12,7 +12,9 @@
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
 //! * `release`: letting go of values
 //! * `waiting`: sleeping without the GIL, and signals
-//! * `home`: the event loop that tasks run in
+//! * `home`, `call`, `wake_up`, `ticks`: the event loop that tasks run in, what it is asked to call,
+//!   what the tasks await, and its timers
+//! * `stint`: how long tasks go on without letting their event loop run
 //! * `stats`: counts for operations
 //! * `classes`: what every class must be
 
@@ -24,6 +26,7 @@ use pyo3::prelude::*;
 mod args;
 mod buffer;
 mod bytes;
+mod call;
 mod change;
 mod classes;
 mod codec;
@@ -40,10 +43,13 @@ mod release;
 mod shared;
 mod source;
 mod stats;
+mod stint;
 mod subscription;
+mod ticks;
 mod value;
 mod view_context;
 mod waiting;
+mod wake_up;
 
 pyo3::create_exception!(
     change_buffers,
@@ -77,6 +83,8 @@ mod _core {
     use super::stats::Stats;
     #[pymodule_export]
     use super::subscription::Subscription;
+    #[pymodule_export]
+    use super::ticks::Ticks;
     #[pymodule_export]
     use super::view_context::ViewContext;
 

@@ -1,23 +1,27 @@
 //! The Python object that owns a store.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use change_buffers_core::store::{HubId, Ring, Store, Ticket, ViewId, WakeFor};
 use parking_lot::Mutex;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 
+use crate::call::{Call, Duty};
 use crate::finished::Finished;
 use crate::name::{Name, NameHasher};
 use crate::release::release;
 use crate::value::Value;
 use crate::waiting;
+use crate::wake_up::WakeUp;
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 
@@ -29,53 +33,70 @@ pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
 pub(crate) struct SharedStore {
     pub(crate) store: PyStore,
-    /// What the waiting tasks await. A leaf among the locks: references are moved under it.
-    futures: Mutex<HashMap<(HubId, Ticket), Awaited>>,
+    /// A leaf among the locks: references are moved under it.
+    tasks: Mutex<Tasks>,
 }
 
-/// What there is for a ticket.
-enum Awaited {
-    Future(Py<PyAny>),
-    /// The answer was here before the future, in another thread that ran at the same time.
-    AnsweredAlready,
+/// The tasks that wait.
+#[derive(Default)]
+struct Tasks {
+    waiting: HashMap<(HubId, Ticket), Py<WakeUp>>,
+    /// Those of each event loop that are to look again. They are here until the loop wakes them, so
+    /// that none is lost when it is interrupted.
+    due: HashMap<HubId, VecDeque<Py<WakeUp>>>,
 }
 
 impl SharedStore {
-    /// Registers a task that awaits this future, unless it is to look again at once.
+    /// Registers a task, which runs in this thread, unless it is to look again at once.
     pub(crate) fn wait_in(
         &self,
         hub: HubId,
         view: ViewId,
         wake_for: WakeFor,
-        future: Py<PyAny>,
-    ) -> Option<Ticket> {
-        let ticket = self.store.wait_in(hub, view, wake_for)?;
-        let mut futures = self.futures.lock();
-        let last = futures.remove(&(hub, ticket));
-        if matches!(last, Some(Awaited::AnsweredAlready)) {
-            drop(futures);
-            // It may have been for a task that gave up; then this one is registered still.
-            self.store.forget_in(hub, ticket);
-            return None;
+        wake_up: &Py<WakeUp>,
+    ) -> PyResult<Option<Ticket>> {
+        if !self.store.has_hub(hub) {
+            return Err(PyRuntimeError::new_err("the event loop is closed"));
         }
-        futures.insert((hub, ticket), Awaited::Future(future));
-        drop(futures);
+        let ticket = self.store.wait_in(hub, view, wake_for);
+        // The loop cannot have answered since: that, too, happens in this thread.
+        let last = ticket.and_then(|ticket| {
+            self.tasks.lock().waiting.insert((hub, ticket), wake_up.clone())
+        });
         drop(last);
-        Some(ticket)
+        Ok(ticket)
     }
 
     /// Forgets a task that goes on, for whatever reason.
     ///
     /// After an answer the ticket is forgotten already, and may be another task's by now.
-    pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, future: &Py<PyAny>) {
-        let forgotten = match self.futures.lock().entry((hub, ticket)) {
-            Entry::Occupied(entry) if matches!(entry.get(), Awaited::Future(it) if it.is(future)) => {
-                entry.remove()
-            }
+    pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, wake_up: &Py<WakeUp>) {
+        let forgotten = match self.tasks.lock().waiting.entry((hub, ticket)) {
+            Entry::Occupied(entry) if entry.get().is(wake_up) => entry.remove(),
             _ => return,
         };
         self.store.forget_in(hub, ticket);
         drop(forgotten);
+    }
+
+    /// Wakes the tasks of a hub that are to look again. Called by their loop.
+    ///
+    /// If it is interrupted, the next call goes on with the rest.
+    pub(crate) fn answer(&self, py: Python<'_>, hub: HubId) -> PyResult<()> {
+        let tickets = self.store.answer(hub);
+        {
+            let Tasks { waiting, due } = &mut *self.tasks.lock();
+            let wake_ups = tickets.into_iter().filter_map(|it| waiting.remove(&(hub, it)));
+            due.entry(hub).or_default().extend(wake_ups);
+        }
+        while let Some(wake_up) = self.next_due(hub) {
+            WakeUp::set(wake_up.bind(py))?;
+        }
+        Ok(())
+    }
+
+    fn next_due(&self, hub: HubId) -> Option<Py<WakeUp>> {
+        self.tasks.lock().due.get_mut(&hub)?.pop_front()
     }
 }
 
@@ -86,23 +107,38 @@ impl Drop for SharedStore {
 }
 
 /// How the waiting tasks of an event loop are reached: by calling this.
-struct Bell(Py<PyAny>);
+struct Bell {
+    ring: Py<PyAny>,
+    /// Weakly: the store has the bell.
+    store: Py<PyWeakrefReference>,
+}
+
+impl Bell {
+    /// Has the loop answer soon. Says whether it is to be counted on.
+    fn ask(&self, py: Python<'_>, hub: HubId) -> PyResult<()> {
+        let call = Bound::new(py, Call::new(Duty::Answer(self.store.clone_ref(py), hub)))?;
+        if self.ring.call1(py, (&call,))?.is_truthy(py)? {
+            call.get().is_promised();
+        }
+        Ok(())
+    }
+}
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, hub: HubId) -> bool {
         Python::attach(|py| {
-            let Err(error) = self.0.call0(py) else { return true };
+            let Err(error) = self.ask(py, hub) else { return true };
             // A signal handler may have raised in there. The tasks have to hear of the change all
             // the same.
-            let again = self.0.call0(py);
+            let again = self.ask(py, hub);
             let is_rung = again.is_ok();
             if let Err(error) = again {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+                error.write_unraisable(py, Some(self.ring.bind(py)));
             }
             if is_rung && waiting::is_main_thread(py).unwrap_or(false) {
                 raise_soon(py, error);
             } else {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+                error.write_unraisable(py, Some(self.ring.bind(py)));
             }
             is_rung
         })
@@ -134,56 +170,38 @@ fn raise_soon(py: Python<'_>, error: PyErr) {
 impl SharedStore {
     /// Tasks of an event loop are going to wait here.
     ///
-    /// `ring` is called, in any thread, when they are to be told of something; `answer()` says
-    /// which.
-    fn open_hub(&self, ring: Py<PyAny>) -> usize {
-        self.store.open_hub(Arc::new(Bell(ring))).0
+    /// `ring` is called, in any thread, when they are to be told of something. It has the loop
+    /// call its argument, and says whether the loop will.
+    fn open_hub(slf: &Bound<'_, Self>, ring: Py<PyAny>) -> PyResult<usize> {
+        let store = PyWeakrefReference::new(slf)?.unbind();
+        Ok(slf.get().store.open_hub(Arc::new(Bell { ring, store })).0)
     }
 
     /// The event loop is closed.
     fn close_hub(&self, hub: usize) {
         let hub = HubId(hub);
         self.store.close_hub(hub);
-        let forgotten: Vec<_> = self.futures.lock().extract_if(|(of, _), _| *of == hub).collect();
-        drop(forgotten);
-    }
-
-    /// The futures of the tasks that are to look again.
-    fn answer(&self, hub: usize) -> Vec<Py<PyAny>> {
-        let hub = HubId(hub);
-        let tickets = self.store.answer(hub);
-        let mut futures = self.futures.lock();
-        let answered = tickets.into_iter().filter_map(|ticket| {
-            let awaited = futures.remove(&(hub, ticket));
-            if let Some(Awaited::Future(future)) = awaited {
-                return Some(future);
-            }
-            // At worst a task that gave up is taken for it, and the next one looks once more.
-            futures.insert((hub, ticket), Awaited::AnsweredAlready);
-            None
-        });
-        answered.collect()
-    }
-
-    /// The task that awaits this future goes on, for whatever reason.
-    fn forget(&self, hub: usize, ticket: usize, future: Py<PyAny>) {
-        self.forget_in(HubId(hub), Ticket(ticket), &future);
+        let mut tasks = self.tasks.lock();
+        let due = tasks.due.remove(&hub);
+        let waiting: Vec<_> = tasks.waiting.extract_if(|(of, _), _| *of == hub).collect();
+        drop(tasks);
+        drop((due, waiting));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(futures) = self.futures.try_lock() {
-            for awaited in futures.values() {
-                if let Awaited::Future(future) = awaited {
-                    visit.call(future)?;
-                }
-            }
+        if let Some(tasks) = self.tasks.try_lock() {
+            let due = tasks.due.values().flatten();
+            tasks.waiting.values().chain(due).try_for_each(|wake_up| visit.call(wake_up))?;
         }
         self.store.try_each_value(
             |value| value.visit(&visit),
             |whole| whole.visit(&visit),
             |ring| {
                 let bell: &dyn Any = &**ring;
-                bell.downcast_ref::<Bell>().map_or(Ok(()), |bell| visit.call(&bell.0))
+                bell.downcast_ref::<Bell>().map_or(Ok(()), |bell| {
+                    visit.call(&bell.ring)?;
+                    visit.call(&bell.store)
+                })
             },
         )
     }
@@ -208,7 +226,7 @@ impl StoreRef {
     }
 
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
-        Py::new(py, SharedStore { store: PyStore::default(), futures: Mutex::default() })
+        Py::new(py, SharedStore { store: PyStore::default(), tasks: Mutex::default() })
             .map(|shared| Self(Some(shared)))
     }
 

@@ -16,11 +16,13 @@ use crate::args::Interval;
 use crate::buffer::DictionaryChangeBuffer;
 use crate::change::DictionaryChange;
 use crate::finished::change;
-use crate::home::Home;
+use crate::home::{Home, Moment};
 use crate::name::Name;
-use crate::next_change::NextChange;
+use crate::next_change::{self, NextChange};
 use crate::shared::{SharedStore, StoreRef};
+use crate::stint::Stint;
 use crate::waiting;
+use crate::wake_up::WakeUp;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
 ///
@@ -35,13 +37,14 @@ use crate::waiting;
 pub(crate) struct Subscription {
     /// A leaf among the locks: only references are moved and counted under it.
     state: Mutex<State>,
+    stint: Stint,
 }
 
 struct State {
     source: Source,
     interval: Duration,
     /// When the last change was handed out.
-    delivered: Option<Instant>,
+    delivered: Option<Moment>,
     form: Option<Form>,
     /// Whether somebody waits for the next change.
     is_busy: bool,
@@ -78,7 +81,8 @@ enum Waiter {
 /// What to do for the next change.
 pub(crate) enum Step {
     Deliver(DictionaryChange),
-    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Instant>),
+    /// For so long at most, if there is an end to it.
+    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Duration>),
     End,
 }
 
@@ -107,7 +111,7 @@ impl Subscription {
             known_revision: 0,
             home: None,
         };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), stint: Stint::default() }
     }
 
     fn serve(&self, form: Form) -> PyResult<()> {
@@ -155,29 +159,39 @@ impl Subscription {
         Ok(Some(buffer))
     }
 
-    pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Step> {
-        let due = {
+    pub(crate) fn step(&self, py: Python<'_>, in_task: bool) -> PyResult<Step> {
+        let (interval, delivered) = {
             let mut state = self.state.lock();
             state.known_revision = state.revision;
-            state.delivered.and_then(|delivered| delivered.checked_add(state.interval))
+            (state.interval, state.delivered.clone())
         };
         let Some(holder) = self.buffer(py)? else { return Ok(Step::End) };
         let buffer = holder.get();
-        if let Some(due) = due.filter(|due| *due > Instant::now()) {
-            let status = buffer.store().status(buffer.view());
-            let is_over = status.frozen && !status.pending;
-            return Ok(if is_over {
-                Step::End
-            } else {
-                Step::Wait(holder, WakeFor::End, Some(due))
-            });
+        let mut home = None;
+        if !interval.is_zero() {
+            home = in_task.then(|| self.home(py, &buffer.shared())).transpose()?;
+            let left = match delivered {
+                Some(delivered) => {
+                    interval.saturating_sub(self.elapsed(py, delivered, home.as_ref())?)
+                }
+                None => Duration::ZERO,
+            };
+            if !left.is_zero() {
+                let status = buffer.store().status(buffer.view());
+                let is_over = status.frozen && !status.pending;
+                return Ok(if is_over {
+                    Step::End
+                } else {
+                    Step::Wait(holder, WakeFor::End, Some(left))
+                });
+            }
         }
         let mut harvest = Harvest::default();
         Ok(match buffer.store().flush(buffer.view(), &mut harvest) {
             Flush::Change => {
                 let change = change(py, buffer.store(), &mut harvest)?;
                 // As late as can be: from here it goes to whoever waits for it.
-                self.state.lock().delivered = Some(Instant::now());
+                self.note_delivery(Moment::now(py, home.as_ref())?);
                 Step::Deliver(change)
             }
             Flush::Drained => Step::End,
@@ -185,13 +199,31 @@ impl Subscription {
         })
     }
 
+    /// How long ago a change was delivered.
+    fn elapsed(
+        &self,
+        py: Python<'_>,
+        mut delivered: Moment,
+        home: Option<&Home>,
+    ) -> PyResult<Duration> {
+        let elapsed = delivered.elapsed(py, home)?;
+        self.note_delivery(delivered);
+        Ok(elapsed)
+    }
+
+    fn note_delivery(&self, moment: Moment) {
+        let last = self.state.lock().delivered.replace(moment);
+        drop(last);
+    }
+
     fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         loop {
-            let (buffer, wake_for, until) = match self.step(py)? {
+            let (buffer, wake_for, left) = match self.step(py, false)? {
                 Step::Deliver(change) => return Ok(Some(change)),
                 Step::End => return Ok(None),
-                Step::Wait(buffer, wake_for, until) => (buffer, wake_for, until),
+                Step::Wait(buffer, wake_for, left) => (buffer, wake_for, left),
             };
+            let until = left.map(|left| Instant::now() + left);
             let buffer = buffer.get();
             if let Some(sleeper) = buffer.store().wait(buffer.view(), wake_for) {
                 let slept = self.sleep(py, &sleeper, until);
@@ -212,13 +244,20 @@ impl Subscription {
         if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
-    /// Where the tasks were last; they may be elsewhere now.
-    pub(crate) fn home(&self) -> Option<Home> {
-        self.state.lock().home.clone()
+    pub(crate) fn stint(&self) -> &Stint {
+        &self.stint
+    }
+
+    /// Where the tasks are: as a rule, where they were last.
+    pub(crate) fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
+        let last = self.state.lock().home.clone();
+        let home = Home::now(py, last, shared, "async for")?;
+        self.settle(home.clone());
+        Ok(home)
     }
 
     /// Remembers where the tasks are.
-    pub(crate) fn settle(&self, home: Home) {
+    fn settle(&self, home: Home) {
         let mut state = self.state.lock();
         let dropped = if matches!(state.source, Source::Closed) {
             Some(home)
@@ -253,14 +292,16 @@ impl Subscription {
         buffer: &DictionaryChangeBuffer,
         hub: HubId,
         wake_for: WakeFor,
-        future: Py<PyAny>,
-    ) -> Option<Ticket> {
+        wake_up: &Py<WakeUp>,
+    ) -> PyResult<Option<Ticket>> {
         let shared = buffer.shared();
-        let ticket = shared.get().wait_in(hub, buffer.view(), wake_for, future)?;
-        if !self.register(Waiter::Task(shared, hub, ticket)) {
+        let ticket = shared.get().wait_in(hub, buffer.view(), wake_for, wake_up)?;
+        if let Some(ticket) = ticket
+            && !self.register(Waiter::Task(shared, hub, ticket))
+        {
             self.wake();
         }
-        Some(ticket)
+        Ok(ticket)
     }
 
     /// Whoever waits is to look again.
@@ -299,7 +340,7 @@ impl Subscription {
 
     fn __anext__(slf: Py<Self>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        Ok(NextChange::new(slf))
+        Ok(NextChange::new(next_change::Source::Subscription(slf)))
     }
 
     /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
@@ -368,6 +409,7 @@ impl Subscription {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
         state.home.as_ref().map_or(Ok(()), |home| home.visit(&visit))?;
+        state.delivered.as_ref().map_or(Ok(()), |delivered| delivered.visit(&visit))?;
         if let Some(Waiter::Task(shared, ..)) = &state.waiter {
             visit.call(shared)?;
         }

@@ -14,9 +14,9 @@ use slab::Slab;
 use super::ViewId;
 use crate::sleep::Sleeper;
 
-/// After so many changes a loop that has not answered is rung again: it may have been closed or
-/// interrupted in the middle of it.
-const RING_AGAIN: u32 = 1024;
+/// After so many changes a loop that has not answered is rung again: it may have been interrupted
+/// before it came to it.
+const RING_AGAIN: u32 = 64;
 
 /// What a waiter is to be woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub trait Ring: Any + Send + Sync {
     /// Makes the loop answer, from its own thread, soon.
     ///
     /// Returns whether it will; if not, it is rung for the next change.
-    fn ring(&self) -> bool;
+    fn ring(&self, hub: HubId) -> bool;
 }
 
 /// Names the tasks of one event loop.
@@ -103,7 +103,7 @@ impl Woken {
         for thread in self.threads {
             thread.sleeper.wake();
         }
-        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring()).then_some(hub);
+        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring(hub)).then_some(hub);
         self.rings.into_iter().filter_map(rung).collect()
     }
 }
@@ -146,10 +146,20 @@ impl Waiters {
         self.hubs.remove(&hub.0).map(|hub| hub.ring)
     }
 
-    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Ticket {
-        let hub = self.hubs.get_mut(&hub.0).expect("no task waits in a closed loop");
+    pub(super) fn has_hub(&self, hub: HubId) -> bool {
+        self.hubs.contains_key(&hub.0)
+    }
+
+    /// How a hub is rung, whether it has been or not.
+    pub(super) fn ring_of(&self, hub: HubId) -> Option<Arc<dyn Ring>> {
+        self.hubs.get(&hub.0).map(|hub| Arc::clone(&hub.ring))
+    }
+
+    /// No task waits in a closed loop.
+    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Option<Ticket> {
+        let hub = self.hubs.get_mut(&hub.0)?;
         *hub.count(want) += usize::from(want.wake_for == WakeFor::Change);
-        Ticket(hub.tasks.insert(Task { want, is_poked: false }))
+        Some(Ticket(hub.tasks.insert(Task { want, is_poked: false })))
     }
 
     pub(super) fn forget_task(&mut self, hub: HubId, ticket: Ticket) {
