@@ -74,8 +74,6 @@ class _Loop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.asyncio_loop = weakref.ref(loop)
         self.ticks = Ticks(loop)
-        # What libuv's timers go by; the time that such a loop tells may be some milliseconds old.
-        self.is_monotonic = type(loop).__module__.partition(".")[0] in {"uvloop", "winloop"}
         self._hubs: WeakKeyDictionary[SharedStore, _Hub] = WeakKeyDictionary()
         # One finalizer for all hubs: they come and go with their stores, it stays with the loop.
         self._hub_ids: WeakKeyDictionary[SharedStore, int] = WeakKeyDictionary()
@@ -105,10 +103,19 @@ def _close_hubs(hubs: WeakKeyDictionary[SharedStore, int]) -> None:
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
 
-def home(what: str, store: SharedStore) -> tuple[asyncio.AbstractEventLoop, Ticks, int, bool]:
+def _clock_of(loop: asyncio.AbstractEventLoop) -> str:
+    """Say what the timers of an event loop go by; see `Clock` in `home.rs`."""
+    if type(loop).__module__.partition(".")[0] in {"uvloop", "winloop"}:
+        return "libuv"
+    if getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time:
+        return "asyncio"
+    return "own"
+
+
+def home(what: str, store: SharedStore) -> tuple[asyncio.AbstractEventLoop, Ticks, int, str]:
     """Give the event loop that runs in this thread, and what there is for it and the store.
 
-    These are its timers, the number of its hub, and whether its timers go by the monotonic clock.
+    These are its timers, the number of its hub, and its clock.
     """
     try:
         running = asyncio.get_running_loop()
@@ -117,4 +124,4 @@ def home(what: str, store: SharedStore) -> tuple[asyncio.AbstractEventLoop, Tick
     loop = _loops.get(running)
     if loop is None:
         loop = _loops[running] = _Loop(running)
-    return running, loop.ticks, loop.hub_of(store), loop.is_monotonic
+    return running, loop.ticks, loop.hub_of(store), _clock_of(running)

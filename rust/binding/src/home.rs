@@ -6,6 +6,7 @@ use change_buffers_core::store::HubId;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
@@ -19,8 +20,19 @@ pub(crate) struct Home {
     pub(crate) asyncio_loop: Py<PyWeakrefReference>,
     pub(crate) ticks: Py<Ticks>,
     pub(crate) hub: HubId,
-    /// Its timers go by the same clock as the sleep of threads.
-    is_monotonic: bool,
+    clock: Clock,
+}
+
+/// What the timers of an event loop go by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// The clock of threads. What libuv itself tells of it may be some milliseconds old.
+    Libuv,
+    /// Python's monotonic clock, which is that of threads unless somebody has put another in its
+    /// place.
+    Asyncio,
+    /// One of its own, which need not be a real one.
+    Own,
 }
 
 impl Home {
@@ -41,19 +53,32 @@ impl Home {
             }
         }
         let home = HOME.import(py, "change_buffers._asyncio", "home")?.call1((what, store))?;
-        let (asyncio_loop, ticks, hub, is_monotonic) = home.extract::<(Bound<'_, _>, _, _, _)>()?;
+        let (asyncio_loop, ticks, hub, clock) =
+            home.extract::<(Bound<'_, PyAny>, _, _, PyBackedStr)>()?;
         let asyncio_loop = PyWeakrefReference::new(&asyncio_loop)?.unbind();
-        Ok(Self { asyncio_loop, ticks, hub: HubId(hub), is_monotonic })
+        let clock = match &*clock {
+            "libuv" => Clock::Libuv,
+            "asyncio" => Clock::Asyncio,
+            _ => Clock::Own,
+        };
+        Ok(Self { asyncio_loop, ticks, hub: HubId(hub), clock })
     }
 
-    /// What its clock says, in seconds.
+    /// What its clock says, in seconds. None if that is the same as what threads go by.
     fn time(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        if self.is_monotonic {
-            return Ok(None);
-        }
-        let asyncio_loop = self.asyncio_loop.bind(py).upgrade();
-        let time = asyncio_loop.map(|it| it.call_method0(intern!(py, "time"))?.extract());
-        time.transpose()
+        static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let time = match self.clock {
+            Clock::Libuv => return Ok(None),
+            Clock::Asyncio => {
+                let module = TIME.get_or_try_init(py, || py.import("time").map(Into::into))?;
+                module.call_method0(py, intern!(py, "monotonic"))?
+            }
+            Clock::Own => match self.asyncio_loop.bind(py).upgrade() {
+                Some(asyncio_loop) => asyncio_loop.call_method0(intern!(py, "time"))?.unbind(),
+                None => return Ok(None),
+            },
+        };
+        time.extract(py).map(Some)
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -63,8 +88,6 @@ impl Home {
 }
 
 /// A moment, on the clock of threads and, in a task, on that of its event loop.
-///
-/// A loop's timers go by its own clock, which need not be a real one.
 #[derive(Clone)]
 pub(crate) struct Moment {
     instant: Instant,
@@ -80,22 +103,32 @@ impl Moment {
         Ok(Self { instant: Instant::now(), in_loop })
     }
 
-    /// How long ago it is.
+    /// Moves it to now. It runs no Python code, lest a signal handler raises in there.
+    pub(crate) fn catch_up(&mut self, py: Python<'_>, home: Option<&Home>) {
+        self.instant = Instant::now();
+        // A clock that is not a real one stands still while a task runs.
+        if let Some((_, time)) = &mut self.in_loop
+            && let Some(home) = home.filter(|home| home.clock == Clock::Asyncio)
+            && let Ok(Some(now)) = home.time(py)
+        {
+            *time = now;
+        }
+    }
+
+    /// How much time has passed since another one.
     ///
-    /// The clocks of two loops cannot be compared: by that of another one, the time that has really
-    /// passed up to here counts.
-    pub(crate) fn elapsed(&mut self, py: Python<'_>, home: Option<&Home>) -> PyResult<Duration> {
-        let Some(home) = home else { return Ok(self.instant.elapsed()) };
-        let Some(now) = home.time(py)? else { return Ok(self.instant.elapsed()) };
-        match &self.in_loop {
-            Some((asyncio_loop, time)) if asyncio_loop.is(&home.asyncio_loop) => {
-                Ok(Duration::try_from_secs_f64(now - time).unwrap_or_default())
+    /// The clocks of two loops cannot be compared. What has passed up to here by that of threads
+    /// counts, and from here on the loop's own.
+    pub(crate) fn since(&self, other: &mut Self) -> Duration {
+        let passed = self.instant.saturating_duration_since(other.instant);
+        let Some((this_loop, now)) = &self.in_loop else { return passed };
+        match &other.in_loop {
+            Some((asyncio_loop, then)) if asyncio_loop.is(this_loop) => {
+                Duration::try_from_secs_f64(now - then).unwrap_or_default()
             }
             _ => {
-                let elapsed = self.instant.elapsed();
-                let time = now - elapsed.as_secs_f64();
-                self.in_loop = Some((home.asyncio_loop.clone_ref(py), time));
-                Ok(elapsed)
+                other.in_loop = Some((this_loop.clone(), now - passed.as_secs_f64()));
+                passed
             }
         }
     }

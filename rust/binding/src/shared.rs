@@ -60,9 +60,8 @@ impl SharedStore {
         }
         let ticket = self.store.wait_in(hub, view, wake_for);
         // The loop cannot have answered since: that, too, happens in this thread.
-        let last = ticket.and_then(|ticket| {
-            self.tasks.lock().waiting.insert((hub, ticket), wake_up.clone())
-        });
+        let last = ticket
+            .and_then(|ticket| self.tasks.lock().waiting.insert((hub, ticket), wake_up.clone()));
         drop(last);
         Ok(ticket)
     }

@@ -167,15 +167,13 @@ impl Subscription {
         };
         let Some(holder) = self.buffer(py)? else { return Ok(Step::End) };
         let buffer = holder.get();
-        let mut home = None;
-        if !interval.is_zero() {
-            home = in_task.then(|| self.home(py, &buffer.shared())).transpose()?;
-            let left = match delivered {
-                Some(delivered) => {
-                    interval.saturating_sub(self.elapsed(py, delivered, home.as_ref())?)
-                }
-                None => Duration::ZERO,
-            };
+        let keeps_a_pace = !interval.is_zero();
+        let home =
+            (in_task && keeps_a_pace).then(|| self.home(py, &buffer.shared())).transpose()?;
+        let mut now = Moment::now(py, home.as_ref())?;
+        if let Some(mut delivered) = delivered.filter(|_| keeps_a_pace) {
+            let left = interval.saturating_sub(now.since(&mut delivered));
+            self.note_delivery(delivered);
             if !left.is_zero() {
                 let status = buffer.store().status(buffer.view());
                 let is_over = status.frozen && !status.pending;
@@ -191,24 +189,13 @@ impl Subscription {
             Flush::Change => {
                 let change = change(py, buffer.store(), &mut harvest)?;
                 // As late as can be: from here it goes to whoever waits for it.
-                self.note_delivery(Moment::now(py, home.as_ref())?);
+                now.catch_up(py, home.as_ref());
+                self.note_delivery(now);
                 Step::Deliver(change)
             }
             Flush::Drained => Step::End,
             Flush::Nothing => Step::Wait(holder, WakeFor::Change, None),
         })
-    }
-
-    /// How long ago a change was delivered.
-    fn elapsed(
-        &self,
-        py: Python<'_>,
-        mut delivered: Moment,
-        home: Option<&Home>,
-    ) -> PyResult<Duration> {
-        let elapsed = delivered.elapsed(py, home)?;
-        self.note_delivery(delivered);
-        Ok(elapsed)
     }
 
     fn note_delivery(&self, moment: Moment) {

@@ -38,7 +38,8 @@ pub(crate) struct Tick {
 
 #[derive(Default)]
 struct State {
-    timer: Option<Py<PyAny>>,
+    /// Weakly, as of the loop's own alone: if that is interrupted and forgets it, it is to be noticed.
+    timer: Option<Py<PyWeakrefReference>>,
     waiting: BTreeMap<u64, Py<WakeUp>>,
     /// How many there have been.
     seats: u64,
@@ -74,7 +75,7 @@ impl Ticks {
         #[allow(clippy::cast_precision_loss, reason = "it was a float before")]
         let when = number as f64 / TICKS_PER_SECOND;
         let timer = Call::at(&asyncio_loop, when, Duty::Strike(tick.clone().unbind()))?;
-        tick.get().state.lock().timer = Some(timer.unbind());
+        tick.get().state.lock().timer = PyWeakrefReference::new(&timer).ok().map(Bound::unbind);
         let reference = PyWeakrefReference::new(&tick)?.unbind();
         let replaced = slf.get().ticks.lock().insert(number, reference);
         drop(replaced);
@@ -116,7 +117,7 @@ impl Tick {
     }
 
     /// Nobody joins any more. Gives the timer, once.
-    fn end(&self) -> Option<Py<PyAny>> {
+    fn end(&self) -> Option<Py<PyWeakrefReference>> {
         let mut state = self.state.lock();
         if std::mem::replace(&mut state.is_over, true) {
             return None;
@@ -147,10 +148,10 @@ impl Seat {
         drop(state);
         drop(left);
         let Some(timer) = is_last.then(|| tick.end()).flatten() else { return Ok(()) };
-        if tick.asyncio_loop(py).is_none() {
+        let (Some(timer), Some(_)) = (timer.bind(py).upgrade(), tick.asyncio_loop(py)) else {
             return Ok(());
-        }
-        let cancel = || timer.call_method0(py, intern!(py, "cancel"));
+        };
+        let cancel = || timer.call_method0(intern!(py, "cancel"));
         // A signal handler may raise in there.
         cancel().or_else(|error| cancel().and(Err(error))).map(drop)
     }

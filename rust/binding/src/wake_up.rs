@@ -61,9 +61,7 @@ impl WakeUp {
         let mut told = Ok(());
         while let Some((callback, context)) = slf.get().next_callback() {
             let this = match context {
-                Some(context) => {
-                    context.bind(py).call_method1(intern!(py, "run"), (callback, slf))
-                }
+                Some(context) => context.bind(py).call_method1(intern!(py, "run"), (callback, slf)),
                 None => callback.bind(py).call1((slf,)),
             };
             told = told.and(this.map(drop));
