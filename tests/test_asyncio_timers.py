@@ -265,6 +265,26 @@ def test_a_clock_that_jumps_from_timer_to_timer_never_stands_still(interval):
     loop.run(main())
 
 
+def test_a_timer_that_strikes_a_little_early_is_believed_where_time_stands_still():
+    # As on Windows, where the clock goes on in steps of 16 ms.
+    loop = VirtualLoop()
+    loop._clock_resolution = 0.016
+    room = DictionaryChangeMultiView()
+
+    async def main():
+        received = []
+        room.update({"a": 0})
+        async for _ in room.subscribe_changes(0.01):
+            room.update({"a": 0})
+            received.append(loop.time())
+            if len(received) == 50:
+                break
+            await asyncio.sleep(0)
+        assert received[-1] <= 0.5
+
+    loop.run(main())
+
+
 def test_a_body_that_takes_longer_by_the_clock_of_the_loop_is_due_at_once():
     loop = VirtualLoop()
     room = DictionaryChangeMultiView()

@@ -81,6 +81,12 @@ impl Home {
         time.extract(py).map(Some)
     }
 
+    /// Whether its time is up when its timer says so. A clock that is not a real one may stand still
+    /// until then, just before; a real one goes on while it is looked at.
+    pub(crate) fn trusts_timers(&self) -> bool {
+        self.clock == Clock::Own
+    }
+
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.asyncio_loop)?;
         visit.call(&self.ticks)

@@ -21,7 +21,7 @@ use crate::finished::change;
 use crate::home::Home;
 use crate::shared::SharedStore;
 use crate::stint::Stint;
-use crate::subscription::{Step, Subscription};
+use crate::subscription::{Asker, Step, Subscription};
 use crate::ticks::{Seat, Ticks};
 use crate::wake_up::WakeUp;
 
@@ -82,9 +82,11 @@ impl Source {
         }
     }
 
-    fn step(&self, py: Python<'_>) -> PyResult<Step> {
+    fn step(&self, py: Python<'_>, time_is_up: bool) -> PyResult<Step> {
         let buffer = match self {
-            Self::Subscription(subscription) => return subscription.get().step(py, true),
+            Self::Subscription(subscription) => {
+                return subscription.get().step(py, Asker::Task { time_is_up });
+            }
             Self::Buffer(buffer) => buffer,
         };
         let mut harvest = Harvest::default();
@@ -168,11 +170,13 @@ impl NextChange {
     }
 
     fn go_on<'py>(&self, py: Python<'py>, last: Stage) -> PyResult<Bound<'py, PyAny>> {
+        let mut time_is_up = false;
         match last {
             // Somebody else has a hand in it.
             Stage::Waiting(wait) if !wait.wake_up.get().is_done() => return Ok(self.wait(py, wait)),
             Stage::Waiting(wait) => {
                 let outcome = wait.wake_up.get().check(py);
+                time_is_up = wait.wake_up.get().time_is_up();
                 wait.end(py).and(outcome)?;
             }
             Stage::Idle if self.source.stint().is_over() => {
@@ -182,7 +186,7 @@ impl NextChange {
             _ => {}
         }
         loop {
-            match self.source.step(py)? {
+            match self.source.step(py, std::mem::take(&mut time_is_up))? {
                 Step::Deliver(change) => {
                     return Err(PyStopIteration::new_err((Bound::new(py, change)?.unbind(),)));
                 }

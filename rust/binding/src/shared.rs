@@ -21,7 +21,7 @@ use crate::name::{Name, NameHasher};
 use crate::release::release;
 use crate::value::Value;
 use crate::waiting;
-use crate::wake_up::WakeUp;
+use crate::wake_up::{Outcome, WakeUp};
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 
@@ -89,7 +89,7 @@ impl SharedStore {
             due.entry(hub).or_default().extend(wake_ups);
         }
         while let Some(wake_up) = self.next_due(hub) {
-            WakeUp::set(wake_up.bind(py))?;
+            WakeUp::set(wake_up.bind(py), Outcome::LookAgain)?;
         }
         Ok(())
     }

@@ -78,6 +78,16 @@ enum Waiter {
     Task(Py<SharedStore>, HubId, Ticket),
 }
 
+/// Who asks for the next change.
+#[derive(Clone, Copy)]
+pub(crate) enum Asker {
+    Thread,
+    Task {
+        /// The timer has struck that it was told to wait for.
+        time_is_up: bool,
+    },
+}
+
 /// What to do for the next change.
 pub(crate) enum Step {
     Deliver(DictionaryChange),
@@ -159,19 +169,25 @@ impl Subscription {
         Ok(Some(buffer))
     }
 
-    pub(crate) fn step(&self, py: Python<'_>, in_task: bool) -> PyResult<Step> {
-        let (interval, delivered) = {
+    pub(crate) fn step(&self, py: Python<'_>, asker: Asker) -> PyResult<Step> {
+        let (interval, delivered, is_news) = {
             let mut state = self.state.lock();
+            let is_news = state.known_revision != state.revision;
             state.known_revision = state.revision;
-            (state.interval, state.delivered.clone())
+            (state.interval, state.delivered.clone(), is_news)
         };
         let Some(holder) = self.buffer(py)? else { return Ok(Step::End) };
         let buffer = holder.get();
         let keeps_a_pace = !interval.is_zero();
+        let (in_task, time_is_up) = match asker {
+            Asker::Thread => (false, false),
+            Asker::Task { time_is_up } => (true, time_is_up && !is_news),
+        };
         let home =
             (in_task && keeps_a_pace).then(|| self.home(py, &buffer.shared())).transpose()?;
+        let is_due = time_is_up && home.as_ref().is_some_and(Home::trusts_timers);
         let mut now = Moment::now(py, home.as_ref())?;
-        if let Some(mut delivered) = delivered.filter(|_| keeps_a_pace) {
+        if let Some(mut delivered) = delivered.filter(|_| keeps_a_pace && !is_due) {
             let left = interval.saturating_sub(now.since(&mut delivered));
             self.note_delivery(delivered);
             if !left.is_zero() {
@@ -205,7 +221,7 @@ impl Subscription {
 
     fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         loop {
-            let (buffer, wake_for, left) = match self.step(py, false)? {
+            let (buffer, wake_for, left) = match self.step(py, Asker::Thread)? {
                 Step::Deliver(change) => return Ok(Some(change)),
                 Step::End => return Ok(None),
                 Step::Wait(buffer, wake_for, left) => (buffer, wake_for, left),

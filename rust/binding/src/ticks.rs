@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::call::{Call, Duty};
-use crate::wake_up::WakeUp;
+use crate::wake_up::{Outcome, WakeUp};
 
 const TICKS_PER_SECOND: f64 = 1000.0;
 
@@ -63,7 +63,7 @@ impl Ticks {
     ) -> PyResult<Seat> {
         let asyncio_loop = wake_up.get().running_loop(py)?;
         let now: f64 = asyncio_loop.call_method0(intern!(py, "time"))?.extract()?;
-        let number = tick_after(now, left.as_secs_f64());
+        let number = first_tick_at(now + left.as_secs_f64());
         let there = slf.get().ticks.lock().get(&number).map(|tick| tick.clone_ref(py));
         let there = there.and_then(|tick| tick.bind(py).upgrade_as::<Tick>().ok().flatten());
         if let Some(seat) = there.and_then(|tick| Tick::join(&tick, wake_up)) {
@@ -83,12 +83,9 @@ impl Ticks {
     }
 }
 
-/// The first tick that is neither too early nor over.
 #[allow(clippy::cast_possible_truncation, reason = "that far away it does not matter")]
-fn tick_after(now: f64, seconds: f64) -> i64 {
-    let due = ((now + seconds) * TICKS_PER_SECOND - ROUNDING).ceil() as i64;
-    // Else a clock that stands still until the next timer would stand for ever.
-    due.max((now * TICKS_PER_SECOND).floor() as i64 + 1)
+fn first_tick_at(due: f64) -> i64 {
+    (due * TICKS_PER_SECOND - ROUNDING).ceil() as i64
 }
 
 impl Tick {
@@ -107,7 +104,7 @@ impl Tick {
     pub(crate) fn strike(&self, py: Python<'_>) -> PyResult<()> {
         self.end();
         while let Some(wake_up) = self.next() {
-            WakeUp::set(wake_up.bind(py))?;
+            WakeUp::set(wake_up.bind(py), Outcome::TimeIsUp)?;
         }
         Ok(())
     }

@@ -33,8 +33,9 @@ struct State {
     is_blocking: bool,
 }
 
-enum Outcome {
+pub(crate) enum Outcome {
     LookAgain,
+    TimeIsUp,
     /// With the message.
     Cancelled(Option<Py<PyAny>>),
 }
@@ -50,8 +51,8 @@ impl WakeUp {
     }
 
     /// Has the tasks that await it go on, right now. Only the loop itself may call this.
-    pub(crate) fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().state.lock().outcome.get_or_insert(Outcome::LookAgain);
+    pub(crate) fn set(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        slf.get().state.lock().outcome.get_or_insert(outcome);
         Self::tell(slf)
     }
 
@@ -82,6 +83,11 @@ impl WakeUp {
         self.state.lock().outcome.is_some()
     }
 
+    /// It was its timer.
+    pub(crate) fn time_is_up(&self) -> bool {
+        matches!(self.state.lock().outcome, Some(Outcome::TimeIsUp))
+    }
+
     /// Gives it to the task.
     pub(crate) fn block(&self) {
         self.state.lock().is_blocking = true;
@@ -89,7 +95,7 @@ impl WakeUp {
 
     pub(crate) fn check(&self, py: Python<'_>) -> PyResult<()> {
         let message = match &self.state.lock().outcome {
-            Some(Outcome::LookAgain) => return Ok(()),
+            Some(Outcome::LookAgain | Outcome::TimeIsUp) => return Ok(()),
             Some(Outcome::Cancelled(message)) => Some(message.as_ref().map(|it| it.clone_ref(py))),
             None => None,
         };
