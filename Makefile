@@ -27,6 +27,8 @@ $(VENV)/dependencies: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --group dev
 	@$(BIN)/python -m pip install --quiet --only-binary :all: --group packers 2>/dev/null \
 		|| echo "some of the packers are not to be had ready-made for this Python: tested without"
+	@$(BIN)/python -m pip install --quiet --only-binary :all: --group works-with 2>/dev/null \
+		|| echo "some of what it works with is not to be had ready-made for this Python: tested without"
 	@touch $@
 
 $(VENV)/built: $(SOURCES) $(VENV)/dependencies

@@ -271,16 +271,21 @@ def test_a_timer_that_strikes_a_little_early_is_believed_where_time_stands_still
     loop._clock_resolution = 0.016
     room = DictionaryChangeMultiView()
 
+    async def keep_busy():
+        while True:
+            await asyncio.sleep(0)
+
     async def main():
-        received = []
+        # So the loop never waits for a timer, and time stands still just before it.
+        busy = asyncio.create_task(keep_busy())
+        deliveries = 0
         room.update({"a": 0})
         async for _ in room.subscribe_changes(0.01):
             room.update({"a": 0})
-            received.append(loop.time())
-            if len(received) == 50:
+            deliveries += 1
+            if deliveries == 50:
                 break
-            await asyncio.sleep(0)
-        assert received[-1] <= 0.5
+        busy.cancel()
 
     loop.run(main())
 
