@@ -142,6 +142,32 @@ def test_no_interruption_of_the_loop_loses_a_wake_up(interval: float) -> None:
     assert number > 20, "next to nothing was traced"
 
 
+def test_a_wake_up_that_a_traceback_keeps_is_repeated_with_the_changes_that_come() -> None:
+    # As long as somebody has the error, the loop's call is not known to be lost.
+    room = DictionaryChangeMultiView()
+    room.update({"a": 1})
+    followers = Followers(room, 0)
+    original = asyncio.Handle._run
+
+    def run(handle: asyncio.Handle) -> None:
+        asyncio.Handle._run = original
+        raise BoomError
+
+    try:
+        Worker(room.update, {"a": 2}).result()
+        asyncio.Handle._run = run
+        with pytest.raises(BoomError) as error:
+            followers.loop.run_forever()
+        for _ in range(64):
+            room.update({"a": 2})
+        followers.run(Interruption(0))
+        assert followers.received == [1] * TASKS + [2] * TASKS
+        assert error.value.__traceback__ is not None
+    finally:
+        asyncio.Handle._run = original
+        followers.end()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("interval", [0, 0.002], ids=["a change", "a timer"])
 def test_no_wake_up_of_a_thousand_tasks_is_lost_to_signals(interval: float) -> None:

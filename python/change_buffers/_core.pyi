@@ -227,7 +227,7 @@ class DictionaryChangeBuffer:
         it is due.
 
         Args:
-            interval: Seconds, 0 or more, on the monotonic clock.
+            interval: Seconds, 0 or more, on the monotonic clock; in a task, on its event loop's.
 
         Raises:
             TypeError: `interval` is not a number.
@@ -313,7 +313,8 @@ class DictionaryChangeMultiView:
         dropped.
 
         Args:
-            interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+            interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
+                task, on its event loop's.
             prefixes: One `str` or several, as for `create_view()`.
 
         Raises:

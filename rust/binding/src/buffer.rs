@@ -215,7 +215,7 @@ impl DictionaryChangeBuffer {
     /// it is due.
     ///
     /// Args:
-    ///     interval: Seconds, 0 or more, on the monotonic clock.
+    ///     interval: Seconds, 0 or more, on the monotonic clock; in a task, on its event loop's.
     ///
     /// Raises:
     ///     TypeError: `interval` is not a number.

@@ -1,7 +1,7 @@
 //! A change wakes those whom it concerns, always, and nobody else, however many wait.
 
 use std::collections::hash_map::RandomState;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -83,4 +83,51 @@ fn an_update_of_one_view_wakes_its_own_threads_however_many_wait_elsewhere() {
         store.update(&mut Batch::new([(0, 1)], [])).expect("not frozen");
         assert_eq!(woken(&sleepers), sleepers.len());
     }
+}
+
+/// An event loop that hears the bell, or does not.
+#[derive(Default)]
+struct Bell {
+    rings: AtomicU32,
+    is_deaf: AtomicBool,
+}
+
+impl Ring for Bell {
+    fn ring(&self, _: HubId) -> bool {
+        self.rings.fetch_add(1, Ordering::Relaxed);
+        !self.is_deaf.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_loop_that_forgot_to_answer_is_rung_again() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let (hub, view) = (store.open_hub(bell.clone()), store.open_view(None));
+    let ticket = store.wait_in(hub, view, WakeFor::Change).expect("nothing is pending");
+    let update = |value| store.update(&mut Batch::new([(0, value)], [])).expect("not frozen");
+    (0..64).for_each(update);
+    assert_eq!(bell.rings.load(Ordering::Relaxed), 1);
+    (64..128).for_each(update);
+    assert_eq!(bell.rings.load(Ordering::Relaxed), 2);
+    // And whenever somebody finds out.
+    assert!(store.ring(hub));
+    assert_eq!(bell.rings.load(Ordering::Relaxed), 3);
+    assert_eq!(store.answer(hub), [ticket]);
+}
+
+#[test]
+fn a_loop_that_cannot_be_rung_again_is_rung_for_the_next_change() {
+    let (store, bell) = (Subject::default(), Arc::new(Bell::default()));
+    let (hub, view) = (store.open_hub(bell.clone()), store.open_view(None));
+    store.wait_in(hub, view, WakeFor::Change).expect("nothing is pending");
+    bell.is_deaf.store(true, Ordering::Relaxed);
+    assert!(!store.ring(hub));
+    store.update(&mut Batch::new([(0, 1)], [])).expect("not frozen");
+    assert_eq!(bell.rings.load(Ordering::Relaxed), 2);
+    store.close_hub(hub);
+    assert!(store.ring(hub), "nobody waits there");
+    assert!(!store.has_hub(hub));
+    let other = store.open_view(None);
+    assert!(store.wait_in(hub, other, WakeFor::Change).is_none());
+    assert_eq!(bell.rings.load(Ordering::Relaxed), 2);
 }
