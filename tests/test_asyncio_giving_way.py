@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
-from event_loops import RUNNERS, run, start
-from helpers import run_child
+from change_buffers import DictionaryChangeBuffer
+from event_loops import RUNNERS
+from helpers import BoomError, run_child
 
 every_loop = pytest.mark.parametrize("run_one", RUNNERS)
 
@@ -56,62 +56,61 @@ def test_other_tasks_run_and_timeouts_strike(multi_view, work, run_one):
     assert multi_view.stats().views == multi_view.stats().waiting_tasks == 0
 
 
-@restless
-def test_a_cancellation_where_it_gives_way_loses_nothing(work):
-    async def main():
-        room = DictionaryChangeMultiView()
-        with room.create_view() as view:
-            working = asyncio.create_task(work(room))
-            await asyncio.sleep(0)
-            working.cancel()
-            await asyncio.wait([working])
-            assert view.flush_changed_nowait().updates == room.copy_content()
+@pytest.mark.parametrize("form", ["async for", "flush"])
+def test_who_gives_up_where_it_gives_way_loses_nothing(form):
+    buffer = DictionaryChangeBuffer()
+    subscription = buffer.subscribe_changes()
+    receive = subscription.__anext__ if form == "async for" else buffer.flush_changed
 
-        buffer = DictionaryChangeBuffer()
-        subscription = buffer.subscribe_changes()
-        flush = {
-            follow_what_it_changes: subscription.__anext__,
-            flush_what_it_changes: buffer.flush_changed,
-        }[work]
+    def received():
+        with pytest.raises(StopIteration) as returned:
+            receive().send(None)
+        return returned.value.value.updates
+
+    for _ in range(3):
         buffer.update({"a": 1})
-        await flush()
-        time.sleep(0.02)  # a body that takes its time
+        assert received() == {"a": 1}, "the first comes at once"
+        time.sleep(0.011)
         buffer.update({"a": 2})
-        task = await start(flush())
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-            assert task.cancelled()
-        else:
-            assert task.result().updates == {"a": 2}
-        coroutine = flush()
+        coroutine = receive()
+        assert coroutine.send(None) is None
+        with pytest.raises(BoomError):
+            coroutine.throw(BoomError)
+        assert received() == {"a": 2}
+        time.sleep(0.011)
         buffer.update({"a": 3})
-        time.sleep(0.02)
+        coroutine = receive()
+        assert coroutine.send(None) is None
         buffer.update({"a": 4})
         with pytest.raises(StopIteration) as returned:
-            for _ in range(2):
-                assert coroutine.send(None) is None
+            coroutine.send(None)
         assert returned.value.value.updates == {"a": 4}
-
-    run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @restless
 def test_the_first_ctrl_c_ends_it(work):
     run_child(f"""
-        import asyncio, os, signal, threading
+        import asyncio, os, signal, threading, time
         from change_buffers import DictionaryChangeMultiView
         from test_asyncio_giving_way import {work.__name__} as work
 
+        def interrupt():
+            while room.copy_content().get("number", 0) < 1000:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+        room = DictionaryChangeMultiView()
+        thread = threading.Thread(target=interrupt)
+        thread.start()
         try:
-            asyncio.run(work(DictionaryChangeMultiView()))
+            asyncio.run(work(room))
         except KeyboardInterrupt:
             pass
         else:
             raise AssertionError
+        thread.join()
     """)
 
 

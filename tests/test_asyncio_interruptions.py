@@ -1,8 +1,8 @@
 """A signal handler that raises in an event loop's own thread loses no wake-up, whenever it is.
 
-Python runs handlers where a function begins, after a call, and before a loop's next round. Here these
-places are gone through one by one: a trace function raises at each of them in turn, in all code of
-asyncio that the loop runs up to the tasks' own.
+Python runs handlers where a function begins, after a call, and before another round of a loop.
+Here these places are gone through one by one: a trace function raises at each of them in turn, in
+all code of asyncio that the loop runs up to the tasks' own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -39,7 +39,7 @@ def places(code: CodeType) -> frozenset[int]:
     """Offsets of the instructions before which a signal handler may run."""
     found = set()
     instructions = list(dis.get_instructions(code))
-    for this, following in zip(instructions, instructions[1:], strict=False):
+    for this, following in pairwise(instructions):
         if "CALL" in this.opname:
             found.add(following.offset)
         if "JUMP_BACKWARD" in this.opname or this.opname == "JUMP_ABSOLUTE":

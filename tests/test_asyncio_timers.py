@@ -1,4 +1,4 @@
-"""Timers of paced subscriptions: on the loop's own clock, and gone with the wait that they are for."""
+"""Timers of paced subscriptions: by the clock of the loop, and gone when the wait is over."""
 
 from __future__ import annotations
 

@@ -47,8 +47,7 @@ def test_asgiref_runs_synchronous_views_in_threads_beside_the_loop(sync, multi_v
         return sync.async_to_sync(take)()
 
     async def take():
-        async for change in multi_view.subscribe_changes():
-            return change.updates
+        return (await anext(multi_view.subscribe_changes())).updates
 
     async def main():
         return await sync.sync_to_async(view)()
@@ -108,10 +107,14 @@ def test_aiostream_gives_up_in_time(stream, multi_view):
         timed = stream.timeout(multi_view.subscribe_changes(), 0.05)
         multi_view.update({"a": 1})
         received = []
-        with pytest.raises(asyncio.TimeoutError):
+
+        async def collect():
             async with timed.stream() as streamer:
                 async for change in streamer:
                     received.append(change.updates)
+
+        with pytest.raises(asyncio.TimeoutError):
+            await collect()
         assert received == [{"a": 1}]
 
     started = time.monotonic()

@@ -28,10 +28,13 @@ pub(crate) struct WakeUp {
 struct State {
     outcome: Option<Outcome>,
     /// Those who are to be told, each with its context.
-    callbacks: SmallVec<[(Py<PyAny>, Option<Py<PyAny>>); 1]>,
+    callbacks: SmallVec<[Callback; 1]>,
     /// It is being awaited, and not just yielded; see `asyncio.isfuture()`.
     is_blocking: bool,
 }
+
+/// A function, and the context to call it in.
+type Callback = (Py<PyAny>, Option<Py<PyAny>>);
 
 pub(crate) enum Outcome {
     LookAgain,
@@ -70,7 +73,7 @@ impl WakeUp {
         told
     }
 
-    fn next_callback(&self) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
+    fn next_callback(&self) -> Option<Callback> {
         let mut state = self.state.lock();
         if state.callbacks.is_empty() { None } else { Some(state.callbacks.remove(0)) }
     }
