@@ -1,6 +1,6 @@
 """The Rust core of change-buffers. Import the names from `change_buffers` instead."""
 
-from asyncio import Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, NoReturn, SupportsFloat, SupportsIndex, final
@@ -17,6 +17,7 @@ __all__ = [
     "SharedStore",
     "Stats",
     "Subscription",
+    "Ticks",
     "ViewContext",
     "__version__",
 ]
@@ -195,17 +196,18 @@ class DictionaryChangeBuffer:
     def flush_changed(self) -> Coroutine[Any, Any, DictionaryChange]:
         """Wait in an asyncio task until something is pending, then return it and forget it.
 
-        To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
-        every pending change goes to exactly one of them. Cancelling it loses nothing: what is
-        pending stays pending.
+        A coroutine: it can be called anywhere, and waits in the event loop where it is awaited.
+        Any number of tasks may wait on one buffer, in any number of event loops: every pending
+        change goes to exactly one of them. Cancelling it loses nothing: what is pending stays
+        pending.
 
         Returns:
-            An awaitable of the pending change, which belongs to the caller alone.
+            The pending change, when awaited; it belongs to the caller alone.
 
         Raises:
             ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
                 pending.
-            RuntimeError: No event loop is running in this thread.
+            RuntimeError: It has to wait, and there is no event loop.
         """
 
     def freeze(self) -> None:
@@ -224,7 +226,7 @@ class DictionaryChangeBuffer:
         it is due.
 
         Args:
-            interval: Seconds, 0 or more, on the monotonic clock.
+            interval: Seconds, 0 or more, on the monotonic clock; in a task, on its event loop's.
 
         Raises:
             TypeError: `interval` is not a number.
@@ -239,17 +241,6 @@ class DictionaryChangeBuffer:
     @property
     def _pending_removals(self) -> set[str]:
         """A snapshot of the removals that a flush would give now. Private."""
-
-    @property
-    def _shared(self) -> SharedStore:
-        """The store that tasks wait on. Private."""
-
-    def _wait(self, hub: int, future: Future[None]) -> int | None:
-        """Register a task that awaits a future until there is a change. Private.
-
-        Returns:
-            The ticket to forget it by, or `None` when there is a change already.
-        """
 
 @disjoint_base
 class DictionaryChangeMultiView:
@@ -321,7 +312,8 @@ class DictionaryChangeMultiView:
         dropped.
 
         Args:
-            interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+            interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
+                task, on its event loop's.
             prefixes: One `str` or several, as for `create_view()`.
 
         Raises:
@@ -468,11 +460,14 @@ class Stats:
 
 @final
 class NextChange:
-    """The next change of a subscription, to be awaited once."""
+    """A coroutine that gives the next change of a subscription or a buffer."""
 
     def __await__(self) -> Generator[Any, None, DictionaryChange]: ...
     def __iter__(self) -> Generator[Any, None, DictionaryChange]: ...
     def __next__(self) -> Any: ...
+    def send(self, value: Any, /) -> Any:
+        """Run until there is something to wait for, and give that."""
+
     def throw(
         self,
         kind: type[BaseException] | BaseException,
@@ -483,7 +478,7 @@ class NextChange:
         """End the wait with this exception, as a task does that is cancelled."""
 
     def close(self) -> None:
-        """Give up."""
+        """Give up. What is pending stays pending."""
 
 @final
 class SharedStore:
@@ -494,21 +489,21 @@ class SharedStore:
     itself is shown by that view. Never seen by users.
     """
 
-    def open_hub(self, ring: Callable[[], None]) -> int:
+    def open_hub(self, ring: Callable[[Callable[[], None]], bool]) -> int:
         """Tasks of an event loop are going to wait here.
 
-        `ring` is called, in any thread, when they are to be told of something; `answer()` says
-        which.
+        `ring` is called, in any thread, when they are to be told of something. It has the loop
+        call its argument, and says whether the loop will.
         """
 
     def close_hub(self, hub: int) -> None:
         """The event loop is closed."""
 
-    def answer(self, hub: int) -> list[Future[None]]:
-        """The futures of the tasks that are to look again."""
+@final
+class Ticks:
+    """The timers of one event loop. Never seen by users."""
 
-    def forget(self, hub: int, ticket: int, future: Future[None]) -> None:
-        """The task that awaits this future goes on, for whatever reason."""
+    def __new__(cls, asyncio_loop: AbstractEventLoop) -> Self: ...
 
 @final
 class ViewContext:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "change_buffers"
 BINDING = ROOT / "rust" / "binding" / "src"
 
-PYTHON_NEEDS = {"os", "copyreg", "_signal"}
+PYTHON_NEEDS = {"os", "copyreg", "_signal", "time"}
 """Imported by the interpreter by itself, or built into it."""
 
 

@@ -12,6 +12,9 @@ use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::encoding::Encoding;
 use crate::kept::value::Version;
+use crate::tasks::call::Call;
+use crate::tasks::ticks::{Tick, Ticks};
+use crate::tasks::wake_up::WakeUp;
 use crate::view::context::ViewContext;
 use crate::view::multi_view::DictionaryChangeMultiView;
 
@@ -33,6 +36,7 @@ macro_rules! check {
 }
 
 check!(
+    Call,
     Codec,
     DictionaryChange,
     DictionaryChangeBuffer,
@@ -43,6 +47,9 @@ check!(
     Source,
     Stats,
     Subscription,
+    Tick,
+    Ticks,
     Version,
     ViewContext,
+    WakeUp,
 );

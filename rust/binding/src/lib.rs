@@ -45,6 +45,14 @@ mod change {
     pub(crate) mod source;
 }
 
+/// What event loops are asked to call, and what their tasks await.
+mod tasks {
+    pub(crate) mod call;
+    pub(crate) mod stint;
+    pub(crate) mod ticks;
+    pub(crate) mod wake_up;
+}
+
 /// The store as Python sees it.
 mod journal {
     pub(crate) mod batch;
@@ -83,6 +91,7 @@ use journal::errors::ObjectFrozenError;
 use journal::feed::DictionaryChangeBuffer;
 use journal::shared::SharedStore;
 use journal::stats::Stats;
+use tasks::ticks::Ticks;
 use view::context::ViewContext;
 use view::multi_view::DictionaryChangeMultiView;
 
@@ -103,5 +112,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SharedStore>()?;
     module.add_class::<Stats>()?;
     module.add_class::<Subscription>()?;
+    module.add_class::<Ticks>()?;
     module.add_class::<ViewContext>()
 }

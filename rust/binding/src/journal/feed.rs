@@ -7,6 +7,7 @@ use crate::args::name::Name;
 use crate::journal::shared::{PyStore, SharedStore, StoreRef};
 use crate::kept::value::Value;
 use crate::release::release;
+use crate::tasks::stint::Stint;
 
 /// Gathers changes until they are flushed; of each key only the last change is kept.
 ///
@@ -18,6 +19,7 @@ use crate::release::release;
 pub(crate) struct DictionaryChangeBuffer {
     store: StoreRef,
     view: ViewId,
+    stint: Stint,
 }
 
 impl DictionaryChangeBuffer {
@@ -28,14 +30,14 @@ impl DictionaryChangeBuffer {
         filter: Option<Filter<Name>>,
     ) -> PyResult<Py<Self>> {
         let view = store.open_view(filter);
-        Py::new(py, Self { store, view })
+        Py::new(py, Self { store, view, stint: Stint::default() })
     }
 
     /// A buffer that is fed by nothing but its own updates.
     pub(crate) fn alone(py: Python<'_>) -> PyResult<Self> {
         let store = StoreRef::create(py)?;
         let view = store.open_buffer();
-        Ok(Self { store, view })
+        Ok(Self { store, view, stint: Stint::default() })
     }
 
     pub(crate) fn store_ref(&self) -> &StoreRef {
@@ -55,6 +57,10 @@ impl DictionaryChangeBuffer {
         // Without, bytes are found more than once, and that is all.
         let _ = self.store.object().get().prepare(py, self.view);
         self.store.freeze_view(self.view);
+    }
+
+    pub(crate) fn stint(&self) -> &Stint {
+        &self.stint
     }
 
     pub(crate) fn view(&self) -> ViewId {

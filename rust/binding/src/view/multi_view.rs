@@ -123,7 +123,8 @@ impl DictionaryChangeMultiView {
     /// dropped.
     ///
     /// Args:
-    ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+    ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
+    ///         task, on its event loop's.
     ///     prefixes: One `str` or several, as for `create_view()`.
     ///
     /// Raises:

@@ -320,7 +320,7 @@ fn no_wake_up_is_lost_between_threads() {
 struct Bell(std::sync::atomic::AtomicUsize);
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, _: HubId) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed);
         true
     }

@@ -46,7 +46,7 @@ pub trait Ring: Any + Send + Sync {
     /// Makes the loop answer, from its own thread, soon.
     ///
     /// Returns whether it will; if not, it is rung for the next change.
-    fn ring(&self) -> bool;
+    fn ring(&self, hub: HubId) -> bool;
 }
 
 /// Names the tasks of one event loop.
@@ -264,9 +264,18 @@ impl<K: Key> Waiters<K> {
         Some(ring)
     }
 
-    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Ticket {
-        assert!(self.hubs.contains_key(&hub.0), "no task waits in a closed loop");
-        Ticket(self.add(Waiter::new(want, Bed::Task(hub))))
+    pub(super) fn has_hub(&self, hub: HubId) -> bool {
+        self.hubs.contains_key(&hub.0)
+    }
+
+    /// How a hub is rung, whether it has been or not.
+    pub(super) fn ring_of(&self, hub: HubId) -> Option<Arc<dyn Ring>> {
+        self.hubs.get(&hub.0).map(|hub| Arc::clone(&hub.ring))
+    }
+
+    /// No task waits in a closed loop.
+    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Option<Ticket> {
+        self.has_hub(hub).then(|| Ticket(self.add(Waiter::new(want, Bed::Task(hub)))))
     }
 
     pub(super) fn forget_task(&mut self, hub: HubId, ticket: Ticket) {

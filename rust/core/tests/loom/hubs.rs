@@ -34,7 +34,7 @@ impl Bell {
 }
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, _: HubId) -> bool {
         let mut refusals = self.refusals.lock().expect("not poisoned");
         if *refusals > 0 {
             *refusals -= 1;

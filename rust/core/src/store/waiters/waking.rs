@@ -10,7 +10,7 @@ use crate::store::ViewId;
 
 /// After so many changes loops that have not answered are rung again: they may have been closed or
 /// interrupted in the middle of it.
-const RING_AGAIN: u32 = 1024;
+const RING_AGAIN: u32 = 64;
 
 /// Waiters that were told. Wake them after unlocking.
 #[must_use = "whoever was taken off the list has to be woken"]
@@ -29,7 +29,7 @@ impl Woken {
     #[must_use]
     pub(in crate::store) fn wake(self) -> Vec<HubId> {
         wake_all(self.threads);
-        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring()).then_some(hub);
+        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring(hub)).then_some(hub);
         self.rings.into_iter().filter_map(rung).collect()
     }
 }
