@@ -7,6 +7,7 @@
 //! may run while it is held.
 
 mod collect;
+mod concerned;
 mod data;
 mod filter;
 mod harvest;
@@ -129,20 +130,14 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
-        let Data { waiters, views, journal, .. } = &mut *data;
-        let concerned = waiters.concerned(batch.marks.iter().map(|mark| &mark.key));
-        // Whoever waits has nothing pending: it need not look at what has changed before.
-        for cursor in waiters.picky(&concerned).filter_map(|view| views[view.0].cursor) {
-            journal.advance(cursor, &mut displaced.marks);
-        }
+        let concerned =
+            data.waiters.is_any_waiting().then(|| data.concerned(batch, &mut displaced));
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, &mut displaced.marks);
         displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
         data.updates += 1;
         data.sweep_now_and_then(&mut displaced);
-        if data.waiters.is_nothing(&concerned) {
-            return Ok(());
-        }
+        let Some(concerned) = concerned else { return Ok(()) };
         let woken = data.waiters.content_changed(&concerned);
         drop(data);
         self.wake(woken);

@@ -57,7 +57,7 @@ pub(in crate::store) struct Topics<K: 'static> {
     watches: Slab<Watch>,
     /// Those that do not say their prefixes.
     opaque: Vec<TopicId>,
-    /// How many are watched, but for [`EVERYTHING`].
+    /// How many are watched.
     watched: usize,
 }
 
@@ -162,7 +162,7 @@ impl<K: Key> Topics<K> {
         let Self { all, tree, watches, watched, .. } = self;
         let topic = &mut all[id.0];
         topic.watched_by += 1;
-        if topic.watched_by == 1 && id != EVERYTHING {
+        if topic.watched_by == 1 {
             *watched += 1;
             for &watch in &topic.watches {
                 tree.node_mut(watches[watch].node).watches.push_back(watches, watch);
@@ -175,12 +175,17 @@ impl<K: Key> Topics<K> {
         let Self { all, tree, watches, watched, .. } = self;
         let topic = &mut all[id.0];
         topic.watched_by -= 1;
-        if topic.watched_by == 0 && id != EVERYTHING {
+        if topic.watched_by == 0 {
             *watched -= 1;
             for &watch in &topic.watches {
                 tree.node_mut(watches[watch].node).watches.unlink(watches, watch);
             }
         }
+    }
+
+    #[inline]
+    pub(super) fn is_any_watched(&self) -> bool {
+        self.watched > 0
     }
 
     #[cfg(test)]
@@ -189,52 +194,40 @@ impl<K: Key> Topics<K> {
     }
 
     /// Those of the topics that are watched which a change to some keys concerns.
-    #[inline]
-    pub(super) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
-    where
-        K: 'a,
-    {
-        let mut found = Concerned::new();
-        if self.watched > 0 {
-            self.find_concerned(keys, &mut found);
-        }
-        if self.all[EVERYTHING.0].watched_by > 0 {
-            found.push(EVERYTHING);
-        }
-        found
-    }
-
-    fn find_concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>, found: &mut Concerned)
+    pub(in crate::store) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
     where
         K: 'a,
     {
         let Self { all: topics, tree, watches, opaque, watched, .. } = self;
+        let mut found = Concerned::new();
         let mut find = |topics: &mut Slab<Topic<K>>, id: TopicId| {
             if !std::mem::replace(&mut topics[id.0].is_found, true) {
                 found.push(id);
             }
-            found.len()
+            found.len() == *watched
         };
-        let mut count = 0;
+        let is_every_key_wanted = topics[EVERYTHING.0].watched_by > 0;
+        let mut are_all_found = *watched == 0 || is_every_key_wanted && find(topics, EVERYTHING);
         for key in keys {
+            if are_all_found {
+                break;
+            }
             for node in tree.along(key.letters()) {
                 for watch in node.watches.forwards(watches) {
-                    count = find(topics, watch.topic);
+                    are_all_found = find(topics, watch.topic);
                 }
             }
             for &id in &*opaque {
                 let Topic { filter, watched_by, .. } = &topics[id.0];
                 if *watched_by > 0 && filter.as_ref().is_some_and(|filter| filter(key)) {
-                    count = find(topics, id);
+                    are_all_found = find(topics, id);
                 }
             }
-            if count == *watched {
-                break;
-            }
         }
-        for id in found {
+        for id in &found {
             topics[id.0].is_found = false;
         }
+        found
     }
 
     /// Forgets what [`is_owed`](Self::is_owed) goes by.

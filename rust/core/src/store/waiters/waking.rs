@@ -35,13 +35,10 @@ impl Woken {
 }
 
 impl<K: Key> Waiters<K> {
-    /// What a change to some keys of the content concerns, of that for which somebody waits.
+    /// Whether a change may be something to somebody, so that it has to be spoken of.
     #[inline]
-    pub(in crate::store) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
-    where
-        K: 'a,
-    {
-        self.topics.concerned(keys)
+    pub(in crate::store) fn is_any_waiting(&self) -> bool {
+        self.topics.is_any_watched() || self.rung > 0
     }
 
     /// The views of some keys only for which somebody waits who will hear of the change.
@@ -51,12 +48,6 @@ impl<K: Key> Waiters<K> {
         let queues = queues.map(|&queue| &self.queues[queue]).filter(|queue| !queue.is_stirred);
         let waiting = queues.flat_map(|queue| queue.waiting.forwards(&self.all));
         waiting.map(|waiter| waiter.want.view)
-    }
-
-    /// Whether a change is nothing to anybody, so that there is no need to speak of it.
-    #[inline]
-    pub(in crate::store) fn is_nothing(&self, concerned: &Concerned) -> bool {
-        concerned.is_empty() && self.rung == 0
     }
 
     /// The content has changed.
