@@ -35,7 +35,12 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             while let Some(slot) = next {
                 let entry = self.entries.remove(slot);
                 [_, next] = entry.links.neighbours();
+                let own = entry.by.filter(|_| entry.mark.fate.is_live());
+                let place = entry.place;
                 let slot = entries.insert(entry);
+                if let Some(by) = own {
+                    self.publishers.move_key(by, place, slot);
+                }
                 list.push_back(&mut entries, slot);
             }
         }

@@ -7,11 +7,12 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use slab::Slab;
 
-use super::ViewId;
+use super::{PublisherId, ViewId};
 use crate::sleep::Sleeper;
 
 /// After so many changes a loop that has not answered is rung again: it may have been closed or
@@ -50,6 +51,14 @@ pub(super) struct Want {
     pub(super) wake_for: WakeFor,
     /// Not every change to the content concerns it.
     pub(super) is_picky: bool,
+    /// What this one changes does not.
+    pub(super) without: Option<PublisherId>,
+}
+
+impl Want {
+    fn is_deaf_to(&self, by: Option<PublisherId>) -> bool {
+        by.is_some() && self.without == by
+    }
 }
 
 struct Thread {
@@ -70,6 +79,8 @@ struct Hub {
     tasks: Slab<Task>,
     /// How many of the tasks wait for whatever change comes.
     eager: usize,
+    /// How many of these do not want to hear of whom.
+    deaf: BTreeMap<PublisherId, usize>,
     /// How many wait for some changes only.
     picky: usize,
 }
@@ -134,7 +145,15 @@ impl Waiters {
     }
 
     pub(super) fn open_hub(&mut self, ring: Arc<dyn Ring>) -> HubId {
-        let hub = Hub { ring, is_rung: false, spared: 0, tasks: Slab::new(), eager: 0, picky: 0 };
+        let hub = Hub {
+            ring,
+            is_rung: false,
+            spared: 0,
+            tasks: Slab::new(),
+            eager: 0,
+            deaf: BTreeMap::new(),
+            picky: 0,
+        };
         self.opened += 1;
         self.hubs.insert(self.opened, hub);
         HubId(self.opened)
@@ -148,14 +167,18 @@ impl Waiters {
 
     pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Ticket {
         let hub = self.hubs.get_mut(&hub.0).expect("no task waits in a closed loop");
-        *hub.count(want) += usize::from(want.wake_for == WakeFor::Change);
+        if want.wake_for == WakeFor::Change {
+            hub.count_in(want);
+        }
         Ticket(hub.tasks.insert(Task { want, is_poked: false }))
     }
 
     pub(super) fn forget_task(&mut self, hub: HubId, ticket: Ticket) {
         let Some(hub) = self.hubs.get_mut(&hub.0) else { return };
-        if let Some(Task { want, .. }) = hub.tasks.try_remove(ticket.0) {
-            *hub.count(want) -= usize::from(want.wake_for == WakeFor::Change);
+        if let Some(Task { want, .. }) = hub.tasks.try_remove(ticket.0)
+            && want.wake_for == WakeFor::Change
+        {
+            hub.count_out(want);
         }
     }
 
@@ -182,21 +205,29 @@ impl Waiters {
         self.for_change.is_empty() && self.hubs.is_empty()
     }
 
-    /// The content has changed. `concerns` says whether that concerns a picky view.
-    pub(super) fn content_changed(&mut self, concerns: impl Fn(ViewId) -> bool) -> Woken {
+    /// The content has changed, by a publisher or not. `concerns` says whether that concerns a
+    /// picky view.
+    pub(super) fn content_changed(
+        &mut self,
+        by: Option<PublisherId>,
+        concerns: impl Fn(ViewId) -> bool,
+    ) -> Woken {
         let mut woken = Woken::default();
-        if self.for_change.iter().any(|thread| thread.want.is_picky) {
-            let is_concerned =
-                |thread: &mut Thread| !thread.want.is_picky || concerns(thread.want.view);
+        if self.for_change.iter().any(|Thread { want, .. }| want.is_picky || want.is_deaf_to(by)) {
+            let is_concerned = |Thread { want, .. }: &mut Thread| {
+                !want.is_deaf_to(by) && (!want.is_picky || concerns(want.view))
+            };
             woken.threads = self.for_change.extract_if(.., is_concerned).collect();
         } else {
             woken.threads = std::mem::take(&mut self.for_change);
         }
         for (&id, hub) in &mut self.hubs {
-            let is_concerned = |task: &Task| {
-                !task.is_poked && task.want.wake_for == WakeFor::Change && concerns(task.want.view)
+            let is_concerned = |&Task { want, is_poked }: &Task| {
+                let is_for_it = want.wake_for == WakeFor::Change && !want.is_deaf_to(by);
+                !is_poked && is_for_it && concerns(want.view)
             };
-            let rings = hub.eager > 0
+            let deaf = by.and_then(|by| hub.deaf.get(&by)).copied().unwrap_or_default();
+            let rings = hub.eager > deaf
                 || hub.picky > 0 && hub.tasks.iter().any(|(_, task)| is_concerned(task));
             if rings {
                 hub.ring_once(HubId(id), &mut woken);
@@ -275,8 +306,32 @@ impl Waiters {
 }
 
 impl Hub {
-    fn count(&mut self, want: Want) -> &mut usize {
-        if want.is_picky { &mut self.picky } else { &mut self.eager }
+    /// A task waits for a change.
+    fn count_in(&mut self, want: Want) {
+        if want.is_picky {
+            self.picky += 1;
+            return;
+        }
+        self.eager += 1;
+        if let Some(publisher) = want.without {
+            *self.deaf.entry(publisher).or_default() += 1;
+        }
+    }
+
+    /// It waits no more.
+    fn count_out(&mut self, want: Want) {
+        if want.is_picky {
+            self.picky -= 1;
+            return;
+        }
+        self.eager -= 1;
+        let Some(publisher) = want.without else { return };
+        if let Entry::Occupied(mut deaf) = self.deaf.entry(publisher) {
+            *deaf.get_mut() -= 1;
+            if *deaf.get() == 0 {
+                deaf.remove();
+            }
+        }
     }
 
     fn ring_once(&mut self, id: HubId, woken: &mut Woken) {
