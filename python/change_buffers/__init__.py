@@ -9,10 +9,13 @@ from importlib.metadata import version as _version
 from typing import Any, TypeAlias
 
 from change_buffers._core import (
+    ConflictError,
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    KeyOwnedError,
     ObjectFrozenError,
+    Publisher,
     Stats,
     Subscription,
 )
@@ -27,12 +30,15 @@ KeyRemovals: TypeAlias = Iterable[str]
 __version__ = _version("change-buffers")
 
 __all__ = [
+    "ConflictError",
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "KeyOwnedError",
     "KeyRemovals",
     "KeyUpdates",
     "ObjectFrozenError",
+    "Publisher",
     "Stats",
     "Subscription",
     "__version__",

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Filter, Flush, Frozen, Harvest, HubId, ViewId, WakeFor};
+use change_buffers_core::store::{Flush, Frozen, Harvest, HubId, ViewId, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PySet, PyTuple};
 use crate::args::{self, Batch, Interval, Timeout};
 use crate::change::DictionaryChange;
 use crate::finished::change;
-use crate::name::Name;
+use crate::following::Following;
 use crate::release::release;
 use crate::shared::{PyStore, SharedStore, StoreRef};
 use crate::subscription::Subscription;
@@ -33,13 +33,13 @@ pub(crate) struct DictionaryChangeBuffer {
 }
 
 impl DictionaryChangeBuffer {
-    /// A view that follows the content of a store, or the part of it that the filter names.
+    /// A view that follows the content of a store, or a part of it.
     pub(crate) fn follow(
         py: Python<'_>,
         store: StoreRef,
-        filter: Option<Filter<Name>>,
+        following: &Following,
     ) -> PyResult<Py<Self>> {
-        let view = store.open_view(filter);
+        let view = store.follow(following.of_store());
         Py::new(py, Self { store, view })
     }
 
@@ -216,6 +216,18 @@ impl DictionaryChangeBuffer {
     /// Freezing twice is no error.
     fn freeze(&self) {
         self.store.freeze_view(self.view);
+    }
+
+    /// Make another buffer or view that owes the same.
+    ///
+    /// What is pending here is pending there, too, and from now on each is for itself. The clone of
+    /// a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
+    /// or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
+    /// to what the view holds for itself alone, which a view that was only updated through its
+    /// multi-view does not.
+    fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
+        let view = self.store.clone_view(self.view);
+        Py::new(py, Self { store: self.store.clone(), view })
     }
 
     /// Iterate over flushes, paced.

@@ -11,6 +11,7 @@ use crate::args;
 use crate::codec;
 use crate::dicts::Dicts;
 use crate::encode;
+use crate::origin::Origin;
 use crate::release::release;
 use crate::source::Source;
 
@@ -43,11 +44,17 @@ struct Parts {
     /// What the flush gave that it came from. If nobody has asked for the parts so far, this is all
     /// there is; later it knows the bytes that others may have found already.
     source: Option<Py<Source>>,
+    origin: Origin,
 }
 
 impl Parts {
     fn of(updates: impl Into<Py<PyAny>>, removals: impl Into<Py<PyAny>>) -> Self {
-        Self { updates: Some(updates.into()), removals: Some(removals.into()), source: None }
+        Self {
+            updates: Some(updates.into()),
+            removals: Some(removals.into()),
+            source: None,
+            origin: Origin::default(),
+        }
     }
 
     fn from_dicts(py: Python<'_>, Dicts { updates, removals }: Dicts) -> PyResult<Self> {
@@ -57,7 +64,7 @@ impl Parts {
 
     /// Lets go of them, outside the lock.
     fn release(self) {
-        let Self { updates, removals, source } = self;
+        let Self { updates, removals, source, .. } = self;
         release([updates, removals, source.map(Py::into_any)].into_iter().flatten());
     }
 
@@ -84,13 +91,23 @@ impl DictionaryChange {
         Self { parts: Mutex::new(Parts { source: Some(source), ..Parts::default() }) }
     }
 
+    /// The same change, as the flush of a view that has seen everything up to a version.
+    pub(crate) fn of_flush(mut self, version: Option<u64>, is_complete: bool) -> Self {
+        self.parts.get_mut().origin = Origin::new(version, is_complete);
+        self
+    }
+
+    fn origin(&self) -> Origin {
+        self.parts.lock().origin
+    }
+
     /// Makes the parts, if that has not been done.
     fn open(&self, py: Python<'_>) -> PyResult<()> {
         let unopened = self.parts.lock().unopened().cloned();
         let Some(source) = unopened else { return Ok(()) };
         let made = Parts::from_dicts(py, source.get().dicts(py)?)?;
-        let mut made = Parts { source: Some(source), ..made };
         let mut parts = self.parts.lock();
+        let mut made = Parts { source: Some(source), origin: parts.origin, ..made };
         // Another thread may have been quicker.
         if parts.unopened().is_some() {
             std::mem::swap(&mut *parts, &mut made);
@@ -202,6 +219,39 @@ impl DictionaryChange {
         self.set_part(py, |parts| &mut parts.removals, None)
     }
 
+    /// Up to which version of the multi-view it reaches, for `create_view(since=...)`.
+    ///
+    /// `None` if it was not flushed from a view of a multi-view. It stays, whatever becomes of the
+    /// parts, until it is assigned.
+    #[getter]
+    fn version(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().version(slf)
+    }
+
+    #[setter]
+    fn set_version(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_version(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
+    /// Whether, applied to nothing, it gives the content that the view was about.
+    ///
+    /// The first flush of a view does, unless the view went on from an old version. Whoever gets a
+    /// complete change replaces what they have. It stays, whatever becomes of the parts, until it is
+    /// assigned.
+    #[getter]
+    fn is_complete(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().is_complete(slf)
+    }
+
+    #[setter]
+    fn set_is_complete(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_completeness(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
@@ -257,8 +307,8 @@ impl DictionaryChange {
         updates.call_method1(intern!(py, "update"), (other_updates,))?;
         let removals = py.get_type::<PySet>().call1((removals,))?;
         removals.call_method1(intern!(py, "update"), (other_removals,))?;
-        let source = self.parts.lock().source.clone();
-        self.replace(Parts { source, ..Parts::of(updates, removals) });
+        let Parts { source, origin, .. } = self.parts.lock().clone();
+        self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
         Ok(())
     }
 
@@ -297,7 +347,7 @@ impl DictionaryChange {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
         // As it is at one moment, whatever other threads do to it meanwhile.
-        let Parts { updates, removals, source } = self.parts.lock().clone();
+        let Parts { updates, removals, source, .. } = self.parts.lock().clone();
         let source = source.as_ref().map(Py::get);
         let (updates, removals) = match (updates, removals, source) {
             (None, None, Some(source)) => return source.encode(codec, envelope),
@@ -344,8 +394,8 @@ impl DictionaryChange {
         let py = slf.py();
         let slots = PyDict::new(py);
         let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?)
-        {
+        let own = PyTuple::new(py, ["updates", "removals", "version", "is_complete"])?;
+        for name in names.try_iter()?.chain(own.try_iter()?) {
             let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {
                 slots.set_item(name, value)?;

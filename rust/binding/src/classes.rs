@@ -7,6 +7,7 @@ use crate::change::DictionaryChange;
 use crate::codec::Codec;
 use crate::multi_view::DictionaryChangeMultiView;
 use crate::next_change::NextChange;
+use crate::publisher::Publisher;
 use crate::shared::SharedStore;
 use crate::source::Source;
 use crate::stats::Stats;
@@ -37,6 +38,7 @@ check!(
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
     NextChange,
+    Publisher,
     SharedStore,
     Source,
     Stats,

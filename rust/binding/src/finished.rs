@@ -35,7 +35,16 @@ pub(crate) fn change(
     store: &PyStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
-    let Harvest { marks, whole, memo } = harvest;
+    let change = without_its_place(py, store, harvest)?;
+    Ok(change.of_flush(harvest.version, harvest.is_complete))
+}
+
+fn without_its_place(
+    py: Python<'_>,
+    store: &PyStore,
+    harvest: &mut Harvest<Name, Value, Finished>,
+) -> PyResult<DictionaryChange> {
+    let Harvest { marks, whole, memo, .. } = harvest;
     match whole.take() {
         Some(Whole::Owned(Finished::Dicts(dicts))) => return DictionaryChange::owning(py, dicts),
         Some(Whole::Shared(Finished::Dicts(dicts))) => {

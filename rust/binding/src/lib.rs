@@ -4,9 +4,11 @@
 //!
 //! * `args`: what users pass, checked and materialised before any lock is taken
 //! * `shared`: the Python object that owns a store, for the garbage collector's sake
-//! * `buffer`, `multi_view`, `view_context`, `subscription`, `next_change`, `change`: the
-//!   classes
-//! * `finished`, `dicts`, `source`: from what a flush gives to a change object
+//! * `buffer`, `multi_view`, `publisher`, `view_context`, `subscription`, `next_change`, `change`:
+//!   the classes
+//! * `following`: what a view is asked to follow
+//! * `refused`: why an update was refused
+//! * `finished`, `dicts`, `source`, `origin`: from what a flush gives to a change object
 //! * `encode`, `codec`, `fragments`, `bytes`: from a change to bytes
 //! * `value`, `name`: what the journal keeps
 //! * `content`: a dictionary kept level with the journal, for `copy_content()`
@@ -31,11 +33,15 @@ mod content;
 mod dicts;
 mod encode;
 mod finished;
+mod following;
 mod fragments;
 mod home;
 mod multi_view;
 mod name;
 mod next_change;
+mod origin;
+mod publisher;
+mod refused;
 mod release;
 mod shared;
 mod source;
@@ -72,6 +78,10 @@ mod _core {
     #[pymodule_export]
     use super::next_change::NextChange;
     #[pymodule_export]
+    use super::publisher::Publisher;
+    #[pymodule_export]
+    use super::refused::{ConflictError, KeyOwnedError};
+    #[pymodule_export]
     use super::shared::SharedStore;
     #[pymodule_export]
     use super::stats::Stats;
@@ -95,6 +105,7 @@ mod _core {
                 "change_buffers works in the main interpreter alone, not in a sub-interpreter",
             ));
         }
+        super::refused::declare(module.py())?;
         super::waiting::watch_forks(module.py())
     }
 }

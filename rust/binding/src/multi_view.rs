@@ -1,15 +1,18 @@
 //! `DictionaryChangeMultiView`: one shared dictionary, many views.
 
-use change_buffers_core::store::Frozen;
+use change_buffers_core::store::{PublisherId, Terms};
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::{self, Batch, Interval, Prefixes};
+use crate::args::{self, Batch, Exclusive, History, Interval, Prefixes, Snapshot};
 use crate::buffer::{DictionaryChangeBuffer, frozen};
 use crate::content::ContentCopy;
-use crate::shared::StoreRef;
+use crate::following::Following;
+use crate::publisher::Publisher;
+use crate::refused::refused;
+use crate::shared::{PyStore, StoreRef};
 use crate::stats::Stats;
 use crate::subscription::Subscription;
 use crate::value::fragments_are_shared;
@@ -19,17 +22,70 @@ use crate::view_context::ViewContext;
 ///
 /// An update costs the same whatever the number of views. Any number of threads may call any
 /// method at any time; the operations on one multi-view are linearizable.
+///
+/// Args:
+///     history: How many removed keys are remembered, the last ones, for views that go on from an
+///         old version: `create_view(since=...)`. 0 or more.
+///
+/// Raises:
+///     TypeError: `history` is not an integer.
+///     ValueError: `history` is negative.
 #[pyclass(frozen, subclass, weakref, dict, module = "change_buffers")]
 pub(crate) struct DictionaryChangeMultiView {
     store: StoreRef,
     content: ContentCopy,
 }
 
+impl DictionaryChangeMultiView {
+    pub(crate) fn store(&self) -> &PyStore {
+        &self.store
+    }
+
+    /// An update by a publisher or by anybody, perhaps on a condition.
+    pub(crate) fn publish(
+        &self,
+        py: Python<'_>,
+        by: Option<PublisherId>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+        unchanged_since: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if self.store.is_frozen() {
+            return Err(frozen());
+        }
+        let since = |version| args::version(version, "unchanged_since");
+        let unchanged_since = unchanged_since.map(since).transpose()?;
+        let mut batch = Batch::default();
+        // A dictionary of objects would say nothing of what they are on the wire.
+        let has_versions = fragments_are_shared();
+        let wants_whole = || !has_versions && self.store.wants_whole();
+        args::fill(&mut batch, updates, removals, wants_whole)?;
+        if has_versions {
+            batch.values_mut().try_for_each(|value| value.become_version(py))?;
+        }
+        self.store
+            .update_on(Terms { by, unchanged_since }, &mut batch)
+            .map_err(|reason| refused(py, reason, unchanged_since))?;
+        self.content.keep_level(py, &self.store);
+        Ok(())
+    }
+
+    /// To be called after every change that is not an update.
+    pub(crate) fn keep_copy_level(&self, py: Python<'_>) {
+        self.content.keep_level(py, &self.store);
+    }
+
+    /// Does so in the middle of anything, without waiting.
+    pub(crate) fn forget_copy(&self) {
+        self.content.forget(&self.store);
+    }
+}
+
 #[pymethods]
 impl DictionaryChangeMultiView {
     // Takes anything, for the sake of subclasses with another signature of `__init__`.
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(*, history=0)")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
@@ -38,8 +94,10 @@ impl DictionaryChangeMultiView {
         Ok(Self { store: StoreRef::create(py)?, content: ContentCopy::default() })
     }
 
-    #[allow(clippy::unused_self, reason = "it is here to refuse arguments")]
-    fn __init__(&self) {}
+    #[pyo3(signature = (*, history = History(0)))]
+    fn __init__(&self, history: History) {
+        self.store.set_history(history.0);
+    }
 
     /// Apply a change to the shared dictionary and to every view, in one atomic step.
     ///
@@ -50,32 +108,81 @@ impl DictionaryChangeMultiView {
     ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
     ///         reference.
     ///     removals: Iterable of `str` keys, or `None`.
+    ///     unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+    ///         that it names has changed after that.
     ///
     /// Raises:
     ///     ObjectFrozenError: The multi-view is frozen.
+    ///     KeyOwnedError: A key belongs to an exclusive publisher.
+    ///     ConflictError: A key has changed after `unchanged_since`, or that is not known.
     ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
-    ///         string, or a key is not a `str`.
-    #[pyo3(signature = (updates = None, removals = None))]
+    ///         string, a key is not a `str`, or `unchanged_since` is not an integer.
+    ///     ValueError: There has been no version `unchanged_since`.
+    #[pyo3(signature = (updates = None, removals = None, *, unchanged_since = None))]
     fn update(
         &self,
         py: Python<'_>,
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
+        unchanged_since: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        if self.store.is_frozen() {
-            return Err(frozen());
-        }
-        let mut batch = Batch::default();
-        // A dictionary of objects would say nothing of what they are on the wire.
-        let has_versions = fragments_are_shared();
-        let wants_whole = || !has_versions && self.store.wants_whole();
-        args::fill(&mut batch, updates, removals, wants_whole)?;
-        if has_versions {
-            batch.values_mut().try_for_each(|value| value.become_version(py))?;
-        }
-        self.store.update(&mut batch).map_err(|Frozen| frozen())?;
-        self.content.keep_level(py, &self.store);
-        Ok(())
+        self.publish(py, None, updates, removals, unchanged_since)
+    }
+
+    /// Look one key up.
+    ///
+    /// Takes the same time whatever the size of the content.
+    ///
+    /// Args:
+    ///     key: The `str` to look up.
+    ///     default: What to return if the content has no such key.
+    ///
+    /// Returns:
+    ///     The value of the key: the object that was passed to `update()`.
+    ///
+    /// Raises:
+    ///     TypeError: `key` is not a `str`.
+    #[pyo3(signature = (key, default = None))]
+    fn get(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        default: Option<Py<PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let value = self.store.get(&args::key(key)?);
+        Ok(value.map_or(default, |value| Some(value.object(py).clone().unbind())))
+    }
+
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.store.get(&args::key(key)?).is_some())
+    }
+
+    /// The number of updates so far, of this multi-view and through its publishers.
+    ///
+    /// An update without a key does not count, nor does one of a single view. A publisher that
+    /// leaves keys behind counts.
+    #[getter]
+    fn version(&self) -> u64 {
+        self.store.version()
+    }
+
+    /// Make a publisher: what its owner sets through it goes when it is closed.
+    ///
+    /// Args:
+    ///     exclusive: As long as it is open, nobody else can change its keys: an update that names
+    ///         one of them raises a `KeyOwnedError`.
+    ///
+    /// Returns:
+    ///     A `Publisher`, which is a context manager that closes itself.
+    ///
+    /// Raises:
+    ///     TypeError: `exclusive` is not a `bool`.
+    #[pyo3(
+        signature = (*, exclusive = Exclusive(false)),
+        text_signature = "($self, *, exclusive=False)"
+    )]
+    fn create_publisher(slf: Py<Self>, exclusive: Exclusive) -> Publisher {
+        Publisher::new(slf, exclusive.0)
     }
 
     /// Give a context manager that makes a view on entry and removes it on exit.
@@ -88,12 +195,31 @@ impl DictionaryChangeMultiView {
     ///     prefixes: One `str` or several. The view is about the keys that start with one of
     ///         them: other keys are in none of its flushes and wake nobody who waits for one.
     ///         `None` stands for all keys.
+    ///     snapshot: The first flush comes at once, also if there is no content.
+    ///     since: A version up to which everything is known, or `None`. The view owes what has
+    ///         changed after it, removals included. If these are not known any more, the first
+    ///         flush comes at once and is complete instead: see `DictionaryChange.is_complete`.
+    ///     without: A publisher, or `None`. The view is not told of keys that were changed last
+    ///         through it: such changes are in none of its flushes and wake nobody.
     ///
     /// Raises:
-    ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
-    #[pyo3(signature = (prefixes = None))]
-    fn create_view(&self, prefixes: Option<Prefixes>) -> ViewContext {
-        ViewContext::new(self.store.clone(), prefixes.map(|prefixes| prefixes.0))
+    ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
+    ///         `bool`, `since` is not an integer, or `without` is not a `Publisher`.
+    ///     ValueError: There has been no version `since`, it was passed together with `snapshot`, or
+    ///         `without` is closed or belongs to another multi-view.
+    #[pyo3(
+        signature = (prefixes = None, *, snapshot = Snapshot(false), since = None, without = None),
+        text_signature = "($self, prefixes=None, *, snapshot=False, since=None, without=None)"
+    )]
+    fn create_view(
+        &self,
+        prefixes: Option<Prefixes>,
+        snapshot: Snapshot,
+        since: Option<&Bound<'_, PyAny>>,
+        without: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ViewContext> {
+        let following = Following::new(self, prefixes, snapshot.0, since, without)?;
+        Ok(ViewContext::new(self.store.clone(), following))
     }
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
@@ -127,18 +253,36 @@ impl DictionaryChangeMultiView {
     /// Args:
     ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
     ///     prefixes: One `str` or several, as for `create_view()`.
+    ///     snapshot: As for `create_view()`.
+    ///     since: As for `create_view()`.
+    ///     without: As for `create_view()`.
     ///
     /// Raises:
-    ///     TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an
-    ///         iterable of `str`.
-    ///     ValueError: `interval` is negative or NaN.
+    ///     TypeError: `interval` is not a number, or another argument is as for `create_view()`.
+    ///     ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(
-        signature = (interval = Interval::ZERO, prefixes = None),
-        text_signature = "($self, interval=0, prefixes=None)"
+        signature = (
+            interval = Interval::ZERO,
+            prefixes = None,
+            *,
+            snapshot = Snapshot(false),
+            since = None,
+            without = None
+        ),
+        text_signature = "($self, interval=0, prefixes=None, *, snapshot=False, since=None, \
+                          without=None)"
     )]
-    fn subscribe_changes(&self, interval: Interval, prefixes: Option<Prefixes>) -> Subscription {
-        Subscription::to_content(self.store.clone(), prefixes.map(|prefixes| prefixes.0), interval)
+    fn subscribe_changes(
+        &self,
+        interval: Interval,
+        prefixes: Option<Prefixes>,
+        snapshot: Snapshot,
+        since: Option<&Bound<'_, PyAny>>,
+        without: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let following = Following::new(self, prefixes, snapshot.0, since, without)?;
+        Ok(Subscription::to_content(self.store.clone(), following, interval))
     }
 
     /// Take no more updates, freeze every view and wake every thread that waits.
@@ -158,7 +302,8 @@ impl DictionaryChangeMultiView {
 
     /// Count keys, views, waiters and more, for operations.
     ///
-    /// Takes time in proportion to the number of views, whatever they hold: it can be polled.
+    /// Takes time in proportion to the number of views and to the history, whatever they hold: it
+    /// can be polled.
     fn stats(&self) -> Stats {
         self.store.stats().into()
     }

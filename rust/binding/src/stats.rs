@@ -28,6 +28,30 @@ impl Stats {
         self.0.tombstones
     }
 
+    /// Removed keys that all views have seen go, kept for those that come with an old version.
+    #[getter]
+    fn history(&self) -> usize {
+        self.0.history
+    }
+
+    /// The oldest version that a view can go on from: see `create_view(since=...)`.
+    #[getter]
+    fn horizon(&self) -> u64 {
+        self.0.horizon
+    }
+
+    /// Publishers that are open.
+    #[getter]
+    fn publishers(&self) -> usize {
+        self.0.publishers
+    }
+
+    /// Keys that go with their publisher.
+    #[getter]
+    fn owned_keys(&self) -> usize {
+        self.0.owned_keys
+    }
+
     /// Views that follow the shared dictionary, be it frozen or not.
     #[getter]
     fn views(&self) -> usize {
@@ -46,7 +70,7 @@ impl Stats {
         self.0.waiting_tasks
     }
 
-    /// Counts up with every update.
+    /// The number of updates so far, of the multi-view and through its publishers.
     #[getter]
     fn version(&self) -> u64 {
         self.0.version
@@ -84,6 +108,10 @@ impl Stats {
         let store::Stats {
             keys,
             tombstones,
+            history,
+            horizon,
+            publishers,
+            owned_keys,
             views,
             waiting_threads,
             waiting_tasks,
@@ -94,7 +122,8 @@ impl Stats {
             flushes,
         } = self.0;
         format!(
-            "Stats(keys={keys}, tombstones={tombstones}, views={views}, \
+            "Stats(keys={keys}, tombstones={tombstones}, history={history}, horizon={horizon}, \
+             publishers={publishers}, owned_keys={owned_keys}, views={views}, \
              waiting_threads={waiting_threads}, waiting_tasks={waiting_tasks}, \
              version={version}, lag_versions={lag_versions}, lag_keys={lag_keys}, \
              updates={updates}, flushes={flushes})"

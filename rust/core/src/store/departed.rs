@@ -28,6 +28,13 @@ pub(super) enum Departed {
     Hub(HubId),
 }
 
+impl Departed {
+    /// Whether it can't be left to the next operation.
+    fn is_waited_for(self) -> bool {
+        matches!(self, Self::Publisher(_))
+    }
+}
+
 /// What is left of it after unlocking, to be dropped, and who is to be woken.
 type Buried<K, V, W, S> = (Option<View<K, V, W, S>>, Woken);
 
@@ -107,7 +114,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut displaced = Displaced::default();
         let Some(data) = self.data.try_lock() else {
             self.leave_note(departed);
-            self.look_after_departed();
+            if departed.is_waited_for() {
+                self.look_after_departed();
+            }
             return Vec::new();
         };
         let mut data = self.guard(data);
