@@ -9,10 +9,13 @@ from typing import Any, TypeAlias
 
 from change_buffers import _core
 from change_buffers._core import (
+    ConflictError,
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    KeyOwnedError,
     ObjectFrozenError,
+    Publisher,
     Stats,
     Subscription,
 )
@@ -37,12 +40,15 @@ def _asyncio_side() -> _ModuleType:
 
 
 __all__ = [
+    "ConflictError",
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "KeyOwnedError",
     "KeyRemovals",
     "KeyUpdates",
     "ObjectFrozenError",
+    "Publisher",
     "Stats",
     "Subscription",
     "__version__",

@@ -9,11 +9,14 @@ from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Codec",
+    "ConflictError",
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "KeyOwnedError",
     "NextChange",
     "ObjectFrozenError",
+    "Publisher",
     "SharedStore",
     "Stats",
     "Subscription",
@@ -26,6 +29,22 @@ __version__: str
 
 class ObjectFrozenError(Exception):
     """Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."""
+
+class KeyOwnedError(Exception):
+    """Raised when an update names keys of an exclusive publisher that is another one.
+
+    Nothing has changed. `keys` is the `tuple` of these keys.
+    """
+
+    keys: tuple[str, ...]
+
+class ConflictError(Exception):
+    """Raised by an update with `unchanged_since` when keys that it names have changed after that version.
+
+    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been forgotten is among them.
+    """
+
+    keys: tuple[str, ...]
 
 @disjoint_base
 class Codec:
@@ -68,6 +87,21 @@ class DictionaryChange:
 
     removals: set[str]
     """The keys that were removed: a `set`."""
+
+    version: int | None
+    """Up to which version of the multi-view it reaches, for `create_view(since=...)`.
+
+    `None` if it was not flushed from a view of a multi-view. It stays, whatever becomes of the
+    parts, until it is assigned.
+    """
+
+    is_complete: bool
+    """Whether, applied to nothing, it gives the content that the view was about.
+
+    The first flush of a view does, unless the view went on from an old version. Whoever gets a
+    complete change replaces what they have. It stays, whatever becomes of the parts, until it is
+    assigned.
+    """
 
     @classmethod
     def from_dict(cls, dict_: Mapping[str, Any]) -> Self:
@@ -217,6 +251,16 @@ class DictionaryChangeBuffer:
         Freezing twice is not an error.
         """
 
+    def clone(self) -> DictionaryChangeBuffer:
+        """Make another buffer or view that owes the same.
+
+        What is pending here is pending there, too, and from now on each is for itself. The clone of
+        a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
+        or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
+        to what the view holds for itself alone, which a view that was only updated through its
+        multi-view does not.
+        """
+
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
         """Iterate over flushes, paced.
 
@@ -248,13 +292,23 @@ class DictionaryChangeMultiView:
 
     An update costs the same whatever the number of views. Any number of threads may call any
     method at any time; the operations on one multi-view are linearizable.
+
+    Args:
+        history: How many removed keys are remembered, the last ones, for views that go on from an
+            old version: `create_view(since=...)`. 0 or more.
+
+    Raises:
+        TypeError: `history` is not an integer.
+        ValueError: `history` is negative.
     """
 
-    def __init__(self) -> None: ...
+    def __init__(self, *, history: SupportsIndex = 0) -> None: ...
     def update(
         self,
         updates: Mapping[str, Any] | None = None,
         removals: Iterable[str] | None = None,
+        *,
+        unchanged_since: SupportsIndex | None = None,
     ) -> None:
         """Apply a change to the shared dictionary and to every view, in one atomic step.
 
@@ -265,14 +319,65 @@ class DictionaryChangeMultiView:
             updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
                 reference.
             removals: Iterable of `str` keys, or `None`.
+            unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+                that it names has changed after that.
 
         Raises:
             ObjectFrozenError: The multi-view is frozen.
+            KeyOwnedError: A key belongs to an exclusive publisher.
+            ConflictError: A key has changed after `unchanged_since`, or that is not known.
             TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
-                string, or a key is not a `str`.
+                string, a key is not a `str`, or `unchanged_since` is not an integer.
+            ValueError: There has been no version `unchanged_since`.
         """
 
-    def create_view(self, prefixes: str | Iterable[str] | None = None) -> ViewContext:
+    def get(self, key: str, default: Any = None) -> Any:
+        """Look one key up.
+
+        Takes the same time whatever the size of the content.
+
+        Args:
+            key: The `str` to look up.
+            default: What to return if the content has no such key.
+
+        Returns:
+            The value of the key: the object that was passed to `update()`.
+
+        Raises:
+            TypeError: `key` is not a `str`.
+        """
+
+    def __contains__(self, key: str, /) -> bool: ...
+    @property
+    def version(self) -> int:
+        """The number of updates so far, of this multi-view and through its publishers.
+
+        An update without a key does not count, nor does one of a single view. A publisher that
+        leaves keys behind counts.
+        """
+
+    def create_publisher(self, *, exclusive: bool = False) -> Publisher:
+        """Make a publisher: what its owner sets through it goes when it is closed.
+
+        Args:
+            exclusive: As long as it is open, nobody else can change its keys: an update that names
+                one of them raises a `KeyOwnedError`.
+
+        Returns:
+            A `Publisher`, which is a context manager that closes itself.
+
+        Raises:
+            TypeError: `exclusive` is not a `bool`.
+        """
+
+    def create_view(
+        self,
+        prefixes: str | Iterable[str] | None = None,
+        *,
+        snapshot: bool = False,
+        since: SupportsIndex | None = None,
+        without: Publisher | None = None,
+    ) -> ViewContext:
         """Give a context manager that makes a view on entry and removes it on exit.
 
         The view's first flush is the content at the moment of entry, merged with what came since;
@@ -283,9 +388,18 @@ class DictionaryChangeMultiView:
             prefixes: One `str` or several. The view is about the keys that start with one of
                 them: its flushes leave out other keys, and these wake nobody who waits for one.
                 `None` stands for all keys.
+            snapshot: The first flush comes at once, also if there is no content.
+            since: A version up to which everything is known, or `None`. The view owes what has
+                changed after it, removals included. If these are not known any more, the first
+                flush comes at once and is complete instead: see `DictionaryChange.is_complete`.
+            without: A publisher, or `None`. The view is not told of keys that were changed last
+                through it: such changes are in none of its flushes and wake nobody.
 
         Raises:
-            TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
+            TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
+                `bool`, `since` is not an integer, or `without` is not a `Publisher`.
+            ValueError: There has been no version `since`, it was passed together with `snapshot`, or
+                `without` is closed or belongs to another multi-view.
         """
 
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
@@ -304,6 +418,10 @@ class DictionaryChangeMultiView:
         self,
         interval: SupportsFloat | SupportsIndex = 0,
         prefixes: str | Iterable[str] | None = None,
+        *,
+        snapshot: bool = False,
+        since: SupportsIndex | None = None,
+        without: Publisher | None = None,
     ) -> Subscription:
         """Iterate over the changes of the shared dictionary, paced, beginning with its content.
 
@@ -315,11 +433,13 @@ class DictionaryChangeMultiView:
             interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
                 task, on its event loop's.
             prefixes: One `str` or several, as for `create_view()`.
+            snapshot: As for `create_view()`.
+            since: As for `create_view()`.
+            without: As for `create_view()`.
 
         Raises:
-            TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an
-                iterable of `str`.
-            ValueError: `interval` is negative or NaN.
+            TypeError: `interval` is not a number, or another argument is as for `create_view()`.
+            ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
             OverflowError: `interval` is longer than 292 years.
         """
 
@@ -339,8 +459,71 @@ class DictionaryChangeMultiView:
     def stats(self) -> Stats:
         """Count keys, views, waiters and more, for operations.
 
-        Takes time in proportion to the number of views, whatever they hold: it can be polled.
+        Takes time in proportion to the number of views and to the history, whatever they hold: it
+        can be polled.
         """
+
+@final
+class Publisher:
+    """Updates a multi-view on behalf of one owner, whose keys go with it.
+
+    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that closes
+    it. Any number of threads may call any method at any time.
+    """
+
+    def update(
+        self,
+        updates: Mapping[str, Any] | None = None,
+        removals: Iterable[str] | None = None,
+        *,
+        unchanged_since: SupportsIndex | None = None,
+    ) -> None:
+        """Apply a change to the shared dictionary and to every view, as the publisher's own.
+
+        What it sets is the publisher's own until another changes it: a key goes with the publisher
+        if its last change was made here. Otherwise as `DictionaryChangeMultiView.update()`.
+
+        Args:
+            updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+                reference.
+            removals: Iterable of `str` keys, or `None`.
+            unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+                that it names has changed after that.
+
+        Raises:
+            ObjectFrozenError: The multi-view is frozen.
+            KeyOwnedError: A key belongs to another publisher, which is exclusive.
+            ConflictError: A key has changed after `unchanged_since`, or that is not known.
+            TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+                string, a key is not a `str`, or `unchanged_since` is not an integer.
+            ValueError: The publisher is closed, or there has been no version `unchanged_since`.
+        """
+
+    def close(self) -> None:
+        """Take no more updates, and remove the keys that are the publisher's own.
+
+        These are the keys whose last change was made through it; they go in one atomic step. In a
+        frozen multi-view nothing changes any more, so they stay. Closing twice is no error. A
+        publisher that is dropped is closed too.
+        """
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody else can change its keys."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> Literal[False]:
+        """Close the publisher, whatever happened."""
 
 @final
 class Subscription:
@@ -413,6 +596,22 @@ class Stats:
         """Removed keys that are kept for views that have not seen their removal."""
 
     @property
+    def history(self) -> int:
+        """Removed keys that all views have seen go, kept for those that come with an old version."""
+
+    @property
+    def horizon(self) -> int:
+        """The oldest version that a view can go on from: see `create_view(since=...)`."""
+
+    @property
+    def publishers(self) -> int:
+        """Publishers that are open."""
+
+    @property
+    def owned_keys(self) -> int:
+        """Keys that go with their publisher."""
+
+    @property
     def views(self) -> int:
         """Views that follow the shared dictionary, frozen or not."""
 
@@ -426,7 +625,7 @@ class Stats:
 
     @property
     def version(self) -> int:
-        """Counts up with every update."""
+        """The number of updates so far, of the multi-view and through its publishers."""
 
     @property
     def lag_versions(self) -> int:

@@ -8,6 +8,8 @@ use crate::change::source::Source;
 use crate::follow::next_change::NextChange;
 use crate::follow::pace::Subscription;
 use crate::journal::feed::DictionaryChangeBuffer;
+use crate::journal::publisher::Publisher;
+use crate::journal::room::DictionaryChangeMultiView;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::encoding::Encoding;
@@ -16,7 +18,6 @@ use crate::tasks::call::Call;
 use crate::tasks::ticks::{Tick, Ticks};
 use crate::tasks::wake_up::WakeUp;
 use crate::view::context::ViewContext;
-use crate::view::multi_view::DictionaryChangeMultiView;
 
 /// What Python's allocator aligns objects to.
 const PYTHON_ALIGNMENT: usize = 2 * size_of::<usize>();
@@ -43,6 +44,7 @@ check!(
     DictionaryChangeMultiView,
     Encoding,
     NextChange,
+    Publisher,
     SharedStore,
     Source,
     Stats,

@@ -221,13 +221,36 @@ impl<K, V, W> Default for Batch<K, V, W> {
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {
-    pub(crate) whole: Option<W>,
+    whole: Option<W>,
+    /// It is rare that there is more than one.
+    more: Vec<W>,
     pub(crate) marks: Vec<Mark<K, V>>,
+}
+
+impl<K, V, W> Displaced<K, V, W> {
+    /// A finished form that is of no use any more.
+    pub(crate) fn add(&mut self, whole: Option<W>) {
+        if self.whole.is_none() {
+            self.whole = whole;
+        } else {
+            self.more.extend(whole);
+        }
+    }
+
+    /// The marks, as the operation's result.
+    pub(crate) fn take_marks(&mut self) -> Vec<Mark<K, V>> {
+        std::mem::take(&mut self.marks)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> Option<&W> {
+        self.whole.as_ref()
+    }
 }
 
 impl<K, V, W> Default for Displaced<K, V, W> {
     fn default() -> Self {
-        Self { whole: None, marks: Vec::new() }
+        Self { whole: None, more: Vec::new(), marks: Vec::new() }
     }
 }
 

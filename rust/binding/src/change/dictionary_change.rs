@@ -12,6 +12,7 @@ use crate::args::keys::{removals_set, updates_dict};
 use crate::bytes::codec;
 use crate::change::dicts::Dicts;
 use crate::change::encode;
+use crate::change::origin::Origin;
 use crate::change::parts::Parts;
 use crate::change::source::Source;
 use crate::kept::encoding::Encoding;
@@ -61,13 +62,23 @@ impl DictionaryChange {
         Self { parts, encoding: None }
     }
 
+    /// The same change, as the flush of a view that has seen everything up to a version.
+    pub(crate) fn of_flush(mut self, version: Option<u64>, is_complete: bool) -> Self {
+        self.parts.get_mut().origin = Origin::new(version, is_complete);
+        self
+    }
+
+    fn origin(&self) -> Origin {
+        self.parts.lock().origin
+    }
+
     /// Makes the parts, if that has not been done.
     fn open(&self, py: Python<'_>) -> PyResult<()> {
         let unopened = self.parts.lock().unopened().cloned();
         let Some(source) = unopened else { return Ok(()) };
         let made = Parts::from_dicts(py, source.get().dicts(py)?)?;
-        let mut made = Parts { source: Some(source), ..made };
         let mut parts = self.parts.lock();
+        let mut made = Parts { source: Some(source), origin: parts.origin, ..made };
         // Another thread may have been quicker.
         if parts.unopened().is_some() {
             std::mem::swap(&mut *parts, &mut made);
@@ -179,6 +190,39 @@ impl DictionaryChange {
         self.set_part(py, |parts| &mut parts.removals, None)
     }
 
+    /// Up to which version of the multi-view it reaches, for `create_view(since=...)`.
+    ///
+    /// `None` if it was not flushed from a view of a multi-view. It stays, whatever becomes of the
+    /// parts, until it is assigned.
+    #[getter]
+    fn version(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().version(slf)
+    }
+
+    #[setter]
+    fn set_version(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_version(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
+    /// Whether, applied to nothing, it gives the content that the view was about.
+    ///
+    /// The first flush of a view does, unless the view went on from an old version. Whoever gets a
+    /// complete change replaces what they have. It stays, whatever becomes of the parts, until it is
+    /// assigned.
+    #[getter]
+    fn is_complete(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().is_complete(slf)
+    }
+
+    #[setter]
+    fn set_is_complete(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_completeness(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
@@ -234,8 +278,8 @@ impl DictionaryChange {
         updates.call_method1(intern!(py, "update"), (other_updates,))?;
         let removals = py.get_type::<PySet>().call1((removals,))?;
         removals.call_method1(intern!(py, "update"), (other_removals,))?;
-        let source = self.parts.lock().source.clone();
-        self.replace(Parts { source, ..Parts::of(updates, removals) });
+        let Parts { source, origin, .. } = self.parts.lock().clone();
+        self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
         Ok(())
     }
 
@@ -274,7 +318,7 @@ impl DictionaryChange {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
         // As it is at one moment, whatever other threads do to it meanwhile.
-        let Parts { updates, removals, source } = self.parts.lock().clone();
+        let Parts { updates, removals, source, .. } = self.parts.lock().clone();
         let source = source.as_ref().map(Py::get);
         let (updates, removals) = match (updates, removals, source) {
             (None, None, Some(source)) => return source.encode(codec, envelope),
@@ -326,8 +370,8 @@ impl DictionaryChange {
         let py = slf.py();
         let slots = PyDict::new(py);
         let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?)
-        {
+        let own = PyTuple::new(py, ["updates", "removals", "version", "is_complete"])?;
+        for name in names.try_iter()?.chain(own.try_iter()?) {
             let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {
                 slots.set_item(name, value)?;

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::sleep::Sleeper;
-use change_buffers_core::store::{Filter, HubId, Ticket, WakeFor};
+use change_buffers_core::store::{HubId, Ticket, WakeFor};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::args::name::Name;
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::follow::home::{Home, Moment};
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
+use crate::journal::following::Following;
 use crate::journal::shared::{SharedStore, StoreRef};
 use crate::tasks::stint::Stint;
 use crate::tasks::wake_up::WakeUp;
@@ -58,7 +58,7 @@ struct State {
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(StoreRef, Option<Filter<Name>>),
+    Content(StoreRef, Following),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
@@ -94,12 +94,8 @@ pub(crate) enum Step {
 }
 
 impl Subscription {
-    pub(crate) fn to_content(
-        store: StoreRef,
-        filter: Option<Filter<Name>>,
-        interval: Interval,
-    ) -> Self {
-        Self::new(Source::Content(store, filter), interval)
+    pub(crate) fn to_content(store: StoreRef, following: Following, interval: Interval) -> Self {
+        Self::new(Source::Content(store, following), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -149,12 +145,12 @@ impl Subscription {
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let (store, filter) = match source {
+        let (store, following) = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(store, filter) => (store, filter),
+            Source::Content(store, following) => (store, following),
         };
-        let buffer = DictionaryChangeBuffer::follow(py, store, filter)?;
+        let buffer = DictionaryChangeBuffer::follow(py, store, &following)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -347,7 +343,9 @@ impl Subscription {
             visit.call(shared)?;
         }
         match &state.source {
-            Source::Content(store, _) => store.visit_first(visit, |_| Ok(())),
+            Source::Content(store, following) => {
+                store.visit_first(visit, |_| following.visit(visit))
+            }
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

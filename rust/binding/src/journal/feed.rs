@@ -1,9 +1,9 @@
 //! A buffer as others know it: a store, and a view of it.
 
-use change_buffers_core::store::{Filter, ViewId};
+use change_buffers_core::store::ViewId;
 use pyo3::prelude::*;
 
-use crate::args::name::Name;
+use crate::journal::following::Following;
 use crate::journal::shared::{PyStore, SharedStore, StoreRef};
 use crate::kept::value::Value;
 use crate::release::release;
@@ -23,13 +23,13 @@ pub(crate) struct DictionaryChangeBuffer {
 }
 
 impl DictionaryChangeBuffer {
-    /// A view that follows the content of a store, or the part of it that the filter names.
+    /// A view that follows the content of a store, or a part of it.
     pub(crate) fn follow(
         py: Python<'_>,
         store: StoreRef,
-        filter: Option<Filter<Name>>,
+        following: &Following,
     ) -> PyResult<Py<Self>> {
-        let view = store.open_view(filter);
+        let view = store.follow(following.of_store());
         Py::new(py, Self { store, view, stint: Stint::default() })
     }
 
@@ -38,6 +38,12 @@ impl DictionaryChangeBuffer {
         let store = StoreRef::create(py)?;
         let view = store.open_buffer();
         Ok(Self { store, view, stint: Stint::default() })
+    }
+
+    /// Another one that owes the same.
+    pub(crate) fn another(&self, py: Python<'_>) -> PyResult<Py<Self>> {
+        let (store, view) = (self.store.clone(), self.store.clone_view(self.view));
+        Py::new(py, Self { store, view, stint: Stint::default() })
     }
 
     pub(crate) fn store_ref(&self) -> &StoreRef {

@@ -37,7 +37,16 @@ fn change(
     shared: &SharedStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
-    let Harvest { marks, whole, memo } = harvest;
+    let change = without_its_origin(py, shared, harvest)?;
+    Ok(change.of_flush(harvest.version, harvest.is_complete))
+}
+
+fn without_its_origin(
+    py: Python<'_>,
+    shared: &SharedStore,
+    harvest: &mut Harvest<Name, Value, Finished>,
+) -> PyResult<DictionaryChange> {
+    let Harvest { marks, whole, memo, .. } = harvest;
     let owning = |dicts| DictionaryChange::owning(py, dicts, Some(shared.encoding.clone_ref(py)));
     match whole.take() {
         Some(Whole::Owned(Finished::Dicts(dicts))) => return owning(dicts),

@@ -147,6 +147,17 @@ impl DictionaryChangeBuffer {
         self.freeze_view(py);
     }
 
+    /// Make another buffer or view that owes the same.
+    ///
+    /// What is pending here is pending there, too, and from now on each is for itself. The clone of
+    /// a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
+    /// or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
+    /// to what the view holds for itself alone, which a view that was only updated through its
+    /// multi-view does not.
+    fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
+        self.another(py)
+    }
+
     /// Iterate over flushes, paced.
     ///
     /// The first change comes as soon as something is pending; after that at least `interval`

@@ -1,26 +1,44 @@
-//! Before a change: whom it will concern.
+//! Whom a change concerns, found before it is made, and what follows from it.
 
 use std::hash::BuildHasher;
 
+use super::PublisherId;
 use super::data::Data;
-use super::waiters::Concerned;
-use crate::batch::{Batch, Displaced, Key};
+use super::waiters::{Concerned, Woken};
+use crate::batch::{Displaced, Key};
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
-    /// What a change to the content will concern, of that for which somebody waits.
+    /// What a change to the content, by a publisher or not, will concern, of that for which somebody
+    /// waits.
     ///
     /// Whoever waits for it has nothing pending, so it need not look at what has changed before.
     #[inline(never)]
-    pub(super) fn concerned(
+    pub(super) fn concerned<'a>(
         &mut self,
-        batch: &Batch<K, V, W>,
+        by: Option<PublisherId>,
+        keys: impl Iterator<Item = &'a K>,
         displaced: &mut Displaced<K, V, W>,
-    ) -> Concerned {
+    ) -> Concerned
+    where
+        K: 'a,
+    {
         let Self { waiters, views, journal, .. } = self;
-        let concerned = waiters.topics.concerned(batch.marks.iter().map(|mark| &mark.key));
+        let concerned = waiters.topics.concerned(by, keys);
         for cursor in waiters.picky(&concerned).filter_map(|view| views[view.0].cursor) {
             journal.advance(cursor, &mut displaced.marks);
         }
         concerned
+    }
+
+    /// The content has changed. Says who is to be woken.
+    #[inline]
+    pub(super) fn content_changed(
+        &mut self,
+        concerned: Option<&Concerned>,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> Woken {
+        self.updates += 1;
+        self.tolerate(displaced);
+        concerned.map_or_else(Woken::default, |topics| self.waiters.content_changed(topics))
     }
 }

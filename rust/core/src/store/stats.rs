@@ -12,6 +12,14 @@ pub struct Stats {
     pub keys: usize,
     /// Removed keys that are kept for views that have not seen their removal.
     pub tombstones: usize,
+    /// Removed keys that all views have seen go, kept for those that come with an old version.
+    pub history: usize,
+    /// The oldest version from which a view can go on.
+    pub horizon: u64,
+    /// Publishers that are open.
+    pub publishers: usize,
+    /// Keys that go with their publisher.
+    pub owned_keys: usize,
     /// Views that follow the shared dictionary, frozen or not.
     pub views: usize,
     /// Threads that wait for a change, or for the next one to be due.
@@ -31,14 +39,19 @@ pub struct Stats {
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
-    /// Takes time in proportion to the views and to the event loops, whatever is pending.
+    /// Takes time in proportion to the views, the event loops and the history, whatever is pending.
     pub fn stats(&self) -> Stats {
         let data = self.lock();
         let views = data.views.iter();
         let cursors = views.filter_map(|(slot, view)| Some((ViewId(slot), view.cursor?)));
+        let history = data.journal.remembered();
         let mut stats = Stats {
             keys: data.journal.len(),
-            tombstones: data.journal.tombstones(),
+            tombstones: data.journal.tombstones() - history,
+            history,
+            horizon: data.journal.horizon(),
+            publishers: data.journal.publishers(),
+            owned_keys: data.journal.owned(),
             waiting_threads: data.waiters.threads(),
             waiting_tasks: data.waiters.tasks(),
             version: data.journal.version(),

@@ -67,7 +67,7 @@ fn a_frozen_store_gives_its_content_once_to_a_new_view() {
     let store = Subject::default();
     store.update(&mut set("a", 1)).expect("not frozen");
     store.freeze();
-    assert_eq!(store.update(&mut set("a", 2)), Err(Frozen));
+    assert_eq!(store.update(&mut set("a", 2)), Err(Refused::Frozen));
     let view = store.open_view(None);
     assert_eq!(flushed(&store, view), [("a", Fate::Set(1))]);
     assert_eq!(store.flush(view, &mut Harvest::default()), Flush::Drained);

@@ -1,6 +1,8 @@
 //! What views are about. Views that are about the same keys share a *topic*, and a change finds the
 //! topics that it concerns by the letters of its keys, however many there are.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -8,6 +10,7 @@ use smallvec::SmallVec;
 use super::tree::Tree;
 use crate::batch::Key;
 use crate::list::{Linked, Links};
+use crate::store::PublisherId;
 use crate::store::filter::{Filter, Prefixes};
 
 /// Names what a view is about.
@@ -21,8 +24,10 @@ pub(in crate::store) const EVERYTHING: TopicId = TopicId(0);
 pub(in crate::store) type Concerned = SmallVec<[TopicId; 4]>;
 
 struct Topic<K: 'static> {
-    /// None only for [`EVERYTHING`].
+    /// None when it is about all keys.
     filter: Option<Filter<K>>,
+    /// What this one changes is nothing to it.
+    without: Option<PublisherId>,
     views: usize,
     /// In how many queues somebody waits who is to hear of the next change.
     watched_by: usize,
@@ -30,8 +35,6 @@ struct Topic<K: 'static> {
     watches: SmallVec<[usize; 1]>,
     queues: SmallVec<[usize; 1]>,
     is_found: bool,
-    /// See [`Topics::is_owed`].
-    slowest: u64,
 }
 
 struct Watch {
@@ -52,7 +55,7 @@ impl Linked for Watch {
 
 pub(in crate::store) struct Topics<K: 'static> {
     all: Slab<Topic<K>>,
-    by_prefixes: HashMap<Prefixes, TopicId>,
+    by_subject: HashMap<Subject, TopicId>,
     tree: Tree,
     watches: Slab<Watch>,
     /// Those that do not say their prefixes.
@@ -64,10 +67,10 @@ pub(in crate::store) struct Topics<K: 'static> {
 impl<K> Default for Topics<K> {
     fn default() -> Self {
         let mut topics = Slab::new();
-        topics.insert(Topic::new(None));
+        topics.insert(Topic::new(None, None));
         Self {
             all: topics,
-            by_prefixes: HashMap::new(),
+            by_subject: HashMap::new(),
             tree: Tree::default(),
             watches: Slab::new(),
             opaque: Vec::new(),
@@ -76,44 +79,59 @@ impl<K> Default for Topics<K> {
     }
 }
 
+/// What a topic is about, if that can be said in prefixes.
+type Subject = (Prefixes, Option<PublisherId>);
+
+/// All keys begin with nothing.
+fn prefixes_of<K: Key>(filter: Option<&Filter<K>>) -> Option<Prefixes> {
+    filter.map_or_else(|| Some(Arc::new([Box::default()]) as Prefixes), |it| it.prefixes().cloned())
+}
+
 impl<K> Topic<K> {
-    fn new(filter: Option<Filter<K>>) -> Self {
+    fn new(filter: Option<Filter<K>>, without: Option<PublisherId>) -> Self {
         Self {
             filter,
+            without,
             views: 0,
             watched_by: 0,
             watches: SmallVec::new(),
             queues: SmallVec::new(),
             is_found: false,
-            slowest: u64::MAX,
         }
     }
 }
 
 impl<K: Key> Topics<K> {
     /// A view is about this. It is to have the filter of the topic for its own.
-    pub(in crate::store) fn join(&mut self, filter: Option<&Filter<K>>) -> TopicId {
-        let id = filter.map_or(EVERYTHING, |filter| self.find(filter));
+    pub(in crate::store) fn join(
+        &mut self,
+        filter: Option<&Filter<K>>,
+        without: Option<PublisherId>,
+    ) -> TopicId {
+        let is_everything = filter.is_none() && without.is_none();
+        let id = if is_everything { EVERYTHING } else { self.find(filter, without) };
         self.all[id.0].views += 1;
         id
     }
 
-    fn find(&mut self, filter: &Filter<K>) -> TopicId {
-        let Some(prefixes) = filter.prefixes() else {
-            let id = TopicId(self.all.insert(Topic::new(Some(filter.clone()))));
+    fn find(&mut self, filter: Option<&Filter<K>>, without: Option<PublisherId>) -> TopicId {
+        let topic = Topic::new(filter.cloned(), without);
+        let Some(prefixes) = prefixes_of(filter) else {
+            let id = TopicId(self.all.insert(topic));
             self.opaque.push(id);
             return id;
         };
-        if let Some(&id) = self.by_prefixes.get(prefixes) {
+        let subject = (prefixes, without);
+        if let Some(&id) = self.by_subject.get(&subject) {
             return id;
         }
-        let id = TopicId(self.all.insert(Topic::new(Some(filter.clone()))));
-        self.by_prefixes.insert(prefixes.clone(), id);
-        for prefix in prefixes.iter() {
+        let id = TopicId(self.all.insert(topic));
+        for prefix in subject.0.iter() {
             let node = self.tree.enter(prefix);
             let watch = Watch { topic: id, node, links: Links::UNLINKED };
             self.all[id.0].watches.push(self.watches.insert(watch));
         }
+        self.by_subject.insert(subject, id);
         id
     }
 
@@ -133,12 +151,12 @@ impl<K: Key> Topics<K> {
     ///
     /// The views that are gone have the filter, too: it is not dropped here.
     pub(super) fn close(&mut self, id: TopicId) -> SmallVec<[usize; 1]> {
-        let Topic { filter, watches, queues, .. } = self.all.remove(id.0);
+        let Topic { filter, without, watches, queues, .. } = self.all.remove(id.0);
         for watch in watches {
             self.tree.leave(self.watches.remove(watch).node);
         }
-        match filter.as_ref().and_then(Filter::prefixes) {
-            Some(prefixes) => _ = self.by_prefixes.remove(prefixes),
+        match prefixes_of(filter.as_ref()) {
+            Some(prefixes) => _ = self.by_subject.remove(&(prefixes, without)),
             None => self.opaque.retain(|&other| other != id),
         }
         queues
@@ -193,8 +211,13 @@ impl<K: Key> Topics<K> {
         self.all.iter().map(|(_, topic)| topic.watched_by).sum()
     }
 
-    /// Those of the topics that are watched which a change to some keys concerns.
-    pub(in crate::store) fn concerned<'a>(&mut self, keys: impl Iterator<Item = &'a K>) -> Concerned
+    /// Those of the topics that are watched which a change to some keys, by a publisher or not,
+    /// concerns.
+    pub(in crate::store) fn concerned<'a>(
+        &mut self,
+        by: Option<PublisherId>,
+        keys: impl Iterator<Item = &'a K>,
+    ) -> Concerned
     where
         K: 'a,
     {
@@ -227,43 +250,21 @@ impl<K: Key> Topics<K> {
         for id in &found {
             topics[id.0].is_found = false;
         }
-        found
-    }
-
-    /// Forgets what [`is_owed`](Self::is_owed) goes by.
-    pub(in crate::store) fn nobody_is_behind(&mut self) {
-        self.all.iter_mut().for_each(|(_, topic)| topic.slowest = u64::MAX);
-        self.tree.nodes_mut().for_each(|node| node.slowest = u64::MAX);
-    }
-
-    /// A view that is about this has seen no more than that version.
-    pub(in crate::store) fn somebody_is_behind(&mut self, id: TopicId, seen: u64) {
-        let topic = &mut self.all[id.0];
-        if seen < topic.slowest {
-            topic.slowest = seen;
-            for &watch in &topic.watches {
-                let slowest = &mut self.tree.node_mut(self.watches[watch].node).slowest;
-                *slowest = seen.min(*slowest);
-            }
+        if by.is_some() {
+            found.retain(|id| topics[id.0].without != by);
         }
-    }
-
-    /// Whether a key that this version changed is news to a view that is about it.
-    pub(in crate::store) fn is_owed(&self, key: &K, version: u64) -> bool {
-        let is_about = |id: &TopicId| {
-            let Topic { filter, slowest, .. } = &self.all[id.0];
-            *slowest < version && filter.as_ref().is_some_and(|filter| filter(key))
-        };
-        self.tree.along(key.letters()).any(|node| node.slowest < version)
-            || self.opaque.iter().any(is_about)
+        found
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::hash_map::RandomState;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::journal::Journal;
 
     type Prefixes = Vec<&'static str>;
 
@@ -288,8 +289,9 @@ mod tests {
     #[test]
     fn views_that_are_about_the_same_share_a_topic_however_they_say_it() {
         let mut topics = Topics::default();
-        let mut join =
-            |prefixes: &[&'static str]| topics.join(Some(&Filter::of_prefixes(prefixes.to_vec())));
+        let mut join = |prefixes: &[&'static str]| {
+            topics.join(Some(&Filter::of_prefixes(prefixes.to_vec())), None)
+        };
         let same = [&["a", "b"][..], &["b", "a", "b"], &["ab", "b", "a", "abc"]].map(&mut join);
         assert!(same.iter().all(|&id| id == same[0]));
         let others = [join(&["a"]), join(&["ab", "b"]), join(&[]), join(&[""])];
@@ -303,18 +305,34 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Of each view: what it is about, how many watch, how far it has seen, whether it goes.
+        /// Of each view: what it is about, how many watch, whom it is without, whether it goes.
         #[test]
         fn what_a_key_concerns_is_found_as_if_each_filter_were_asked(
             views in prop::collection::vec(
-                (prop::option::weighted(0.9, words(0..4)), 0..3_usize, 0..5_u64, any::<bool>()), 1..8
+                (
+                    prop::option::weighted(0.9, words(0..4)),
+                    0..3_usize,
+                    0..3_usize,
+                    any::<bool>(),
+                ),
+                1..8
             ),
-            keys in words(0..4),
-            version in 0..5_u64,
+            keys in words(1..4),
+            by in 0..3_usize,
         ) {
             let mut topics = Topics::default();
-            let ids: Vec<_> =
-                views.iter().map(|view| topics.join(Some(&filter(view.0.as_ref())))).collect();
+            let mut journal: Journal<u8, (), RandomState> = Journal::default();
+            let [one, other] = [(); 2].map(|()| Some(journal.open_publisher(false)));
+            let publishers = [None, one, other];
+            let about = |view: &(Option<Prefixes>, usize, usize, bool)| {
+                // Without anything to begin with it is about all keys.
+                let all = view.0.as_ref().is_some_and(|prefixes| prefixes == &[""]);
+                (!all).then(|| filter(view.0.as_ref()))
+            };
+            let ids: Vec<_> = views
+                .iter()
+                .map(|view| topics.join(about(view).as_ref(), publishers[view.2]))
+                .collect();
             for (&id, &(_, watching, ..)) in ids.iter().zip(&views) {
                 (0..=watching).for_each(|_| topics.watch(id));
                 topics.unwatch(id);
@@ -330,30 +348,21 @@ mod tests {
                     topics.close(id);
                 }
             }
-            topics.nobody_is_behind();
-            for (id, view) in &stay {
-                topics.somebody_is_behind(*id, view.2);
-            }
             let mut expected: Vec<usize> = stay
                 .iter()
-                .filter(|(_, (prefixes, watching, ..))| {
-                    *watching > 0 && keys.iter().any(|key| is_about(prefixes.as_ref(), key))
+                .filter(|(_, (prefixes, watching, without, _))| {
+                    let is_deaf = by > 0 && *without == by;
+                    *watching > 0 && !is_deaf && keys.iter().any(|key| is_about(prefixes.as_ref(), key))
                 })
                 .map(|(id, _)| id.0)
                 .collect();
             expected.sort_unstable();
             expected.dedup();
             for _ in 0..2 {
-                let concerned = topics.concerned(keys.iter());
+                let concerned = topics.concerned(publishers[by], keys.iter());
                 let mut found: Vec<usize> = concerned.iter().map(|id| id.0).collect();
                 found.sort_unstable();
                 assert_eq!(found, expected);
-            }
-            for key in &keys {
-                let is_owed = stay.iter().any(|(_, (prefixes, _, seen, _))| {
-                    *seen < version && is_about(prefixes.as_ref(), key)
-                });
-                assert_eq!(topics.is_owed(key, version), is_owed, "{key}");
             }
             for (id, view) in stay {
                 (0..view.1).for_each(|_| topics.unwatch(id));
@@ -362,7 +371,7 @@ mod tests {
                 }
             }
             let left = [topics.all.len() - 1, topics.watches.len(), topics.watched];
-            assert_eq!((left, topics.by_prefixes.len(), topics.opaque.len()), ([0; 3], 0, 0));
+            assert_eq!((left, topics.by_subject.len(), topics.opaque.len()), ([0; 3], 0, 0));
             assert!(topics.tree.is_empty());
         }
     }

@@ -17,8 +17,6 @@ pub(super) struct Node {
     users: usize,
     /// Those who want to know of keys that begin with it.
     pub(super) watches: List,
-    /// See [`Topics::is_owed`](super::topics::Topics::is_owed).
-    pub(super) slowest: u64,
 }
 
 pub(super) struct Tree {
@@ -36,7 +34,7 @@ impl Default for Tree {
 
 impl Node {
     fn new(parent: usize, letter: u32) -> Self {
-        Self { parent, letter, children: 0, users: 0, watches: List::EMPTY, slowest: u64::MAX }
+        Self { parent, letter, children: 0, users: 0, watches: List::EMPTY }
     }
 }
 
@@ -84,10 +82,6 @@ impl Tree {
 
     pub(super) fn node_mut(&mut self, at: usize) -> &mut Node {
         &mut self.nodes[at]
-    }
-
-    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
-        self.nodes.iter_mut().map(|(_, node)| node)
     }
 }
 
