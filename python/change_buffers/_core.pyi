@@ -39,9 +39,10 @@ class KeyOwnedError(Exception):
     keys: tuple[str, ...]
 
 class ConflictError(Exception):
-    """Raised by an update with `unchanged_since` when keys that it names have changed after that version.
+    """Raised by an update when keys that it names have changed after `unchanged_since`.
 
-    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been forgotten is among them.
+    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been
+    forgotten is among them.
     """
 
     keys: tuple[str, ...]
@@ -252,13 +253,13 @@ class DictionaryChangeBuffer:
         """
 
     def clone(self) -> DictionaryChangeBuffer:
-        """Make another buffer or view that owes the same.
+        """Make another buffer or view with the same pending.
 
-        What is pending here is pending there, too, and from now on each is for itself. The clone of
-        a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
-        or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
-        to what the view holds for itself alone, which a view that was only updated through its
-        multi-view does not.
+        What is pending here is pending there, too, and from now on each is for itself. The clone
+        of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+        frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+        proportion to what the view holds for itself alone; a view that was only updated through
+        its multi-view holds nothing.
         """
 
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
@@ -389,7 +390,7 @@ class DictionaryChangeMultiView:
                 them: its flushes leave out other keys, and these wake nobody who waits for one.
                 `None` stands for all keys.
             snapshot: The first flush comes at once, also if there is no content.
-            since: A version up to which everything is known, or `None`. The view owes what has
+            since: A version up to which everything is known, or `None`. The view gives what has
                 changed after it, removals included. If these are not known any more, the first
                 flush comes at once and is complete instead: see `DictionaryChange.is_complete`.
             without: A publisher, or `None`. The view is not told of keys that were changed last
@@ -398,8 +399,8 @@ class DictionaryChangeMultiView:
         Raises:
             TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
                 `bool`, `since` is not an integer, or `without` is not a `Publisher`.
-            ValueError: There has been no version `since`, it was passed together with `snapshot`, or
-                `without` is closed or belongs to another multi-view.
+            ValueError: There has been no version `since`, it was passed together with `snapshot`,
+                or `without` is closed or belongs to another multi-view.
         """
 
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
@@ -439,7 +440,8 @@ class DictionaryChangeMultiView:
 
         Raises:
             TypeError: `interval` is not a number, or another argument is as for `create_view()`.
-            ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
+            ValueError: `interval` is negative or NaN, or another argument is as for
+            `create_view()`.
             OverflowError: `interval` is longer than 292 years.
         """
 
@@ -467,8 +469,8 @@ class DictionaryChangeMultiView:
 class Publisher:
     """Updates a multi-view on behalf of one owner, whose keys go with it.
 
-    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that closes
-    it. Any number of threads may call any method at any time.
+    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+    closes it. Any number of threads may call any method at any time.
     """
 
     def update(
@@ -503,7 +505,7 @@ class Publisher:
         """Take no more updates, and remove the keys that are the publisher's own.
 
         These are the keys whose last change was made through it; they go in one atomic step. In a
-        frozen multi-view nothing changes any more, so they stay. Closing twice is no error. A
+        frozen multi-view nothing changes any more, so they stay. Closing twice is not an error. A
         publisher that is dropped is closed too.
         """
 
@@ -597,7 +599,7 @@ class Stats:
 
     @property
     def history(self) -> int:
-        """Removed keys that all views have seen go, kept for those that come with an old version."""
+        """Removed keys that all views have seen, kept for those that come with an old version."""
 
     @property
     def horizon(self) -> int:

@@ -14,8 +14,8 @@ use crate::release::release;
 
 /// Updates a multi-view on behalf of one owner, whose keys go with it.
 ///
-/// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that closes
-/// it. Any number of threads may call any method at any time.
+/// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+/// closes it. Any number of threads may call any method at any time.
 #[pyclass(frozen, weakref, module = "change_buffers")]
 pub(crate) struct Publisher {
     multi_view: Py<DictionaryChangeMultiView>,
@@ -94,7 +94,7 @@ impl Publisher {
     /// Take no more updates, and remove the keys that are the publisher's own.
     ///
     /// These are the keys whose last change was made through it; they go in one atomic step. In a
-    /// frozen multi-view nothing changes any more, so they stay. Closing twice is no error. A
+    /// frozen multi-view nothing changes any more, so they stay. Closing twice is not an error. A
     /// publisher that is dropped is closed too.
     fn close(&self, py: Python<'_>) {
         if !self.is_closed.swap(true, Ordering::AcqRel) {

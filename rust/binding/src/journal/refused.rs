@@ -24,9 +24,8 @@ pyo3::create_exception!(
     change_buffers,
     ConflictError,
     PyException,
-    "Raised by an update with `unchanged_since` when keys that it names have changed after that \
-     version.\n\n\
-     Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been \
+    "Raised by an update when keys that it names have changed after `unchanged_since`.\n\n\
+     Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been\n\
      forgotten is among them."
 );
 

@@ -147,13 +147,13 @@ impl DictionaryChangeBuffer {
         self.freeze_view(py);
     }
 
-    /// Make another buffer or view that owes the same.
+    /// Make another buffer or view with the same pending.
     ///
-    /// What is pending here is pending there, too, and from now on each is for itself. The clone of
-    /// a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
-    /// or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
-    /// to what the view holds for itself alone, which a view that was only updated through its
-    /// multi-view does not.
+    /// What is pending here is pending there, too, and from now on each is for itself. The clone
+    /// of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+    /// frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+    /// proportion to what the view holds for itself alone; a view that was only updated through
+    /// its multi-view holds nothing.
     fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
         self.another(py)
     }

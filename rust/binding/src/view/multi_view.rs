@@ -130,10 +130,10 @@ impl DictionaryChangeMultiView {
     ///
     /// Args:
     ///     prefixes: One `str` or several. The view is about the keys that start with one of
-    ///         them: other keys are in none of its flushes and wake nobody who waits for one.
+    ///         them: its flushes leave out other keys, and these wake nobody who waits for one.
     ///         `None` stands for all keys.
     ///     snapshot: The first flush comes at once, also if there is no content.
-    ///     since: A version up to which everything is known, or `None`. The view owes what has
+    ///     since: A version up to which everything is known, or `None`. The view gives what has
     ///         changed after it, removals included. If these are not known any more, the first
     ///         flush comes at once and is complete instead: see `DictionaryChange.is_complete`.
     ///     without: A publisher, or `None`. The view is not told of keys that were changed last
@@ -142,8 +142,8 @@ impl DictionaryChangeMultiView {
     /// Raises:
     ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
     ///         `bool`, `since` is not an integer, or `without` is not a `Publisher`.
-    ///     ValueError: There has been no version `since`, it was passed together with `snapshot`, or
-    ///         `without` is closed or belongs to another multi-view.
+    ///     ValueError: There has been no version `since`, it was passed together with `snapshot`,
+    ///         or `without` is closed or belongs to another multi-view.
     #[pyo3(
         signature = (prefixes = None, *, snapshot = Snapshot(false), since = None, without = None),
         text_signature = "($self, prefixes=None, *, snapshot=False, since=None, without=None)"
@@ -161,7 +161,7 @@ impl DictionaryChangeMultiView {
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
     ///
-    /// A buffer that is no view of this multi-view, or no more, is just frozen.
+    /// A buffer that is not a view of this multi-view, or not any more, is only frozen.
     ///
     /// Args:
     ///     view: The buffer to remove.
@@ -187,7 +187,8 @@ impl DictionaryChangeMultiView {
     /// dropped.
     ///
     /// Args:
-    ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+    ///     interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
+    ///         task, on its event loop's.
     ///     prefixes: One `str` or several, as for `create_view()`.
     ///     snapshot: As for `create_view()`.
     ///     since: As for `create_view()`.
@@ -195,7 +196,8 @@ impl DictionaryChangeMultiView {
     ///
     /// Raises:
     ///     TypeError: `interval` is not a number, or another argument is as for `create_view()`.
-    ///     ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
+    ///     ValueError: `interval` is negative or NaN, or another argument is as for
+    ///         `create_view()`.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(
         signature = (
@@ -223,7 +225,7 @@ impl DictionaryChangeMultiView {
 
     /// Take no more updates, freeze every view and wake every thread that waits.
     ///
-    /// A view made later gives the final content once. Freezing twice is no error.
+    /// A view made later gives the final content once. Freezing twice is not an error.
     fn freeze(&self) {
         self.store().freeze();
     }
