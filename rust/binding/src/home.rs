@@ -43,10 +43,9 @@ impl Home {
         store: &Py<SharedStore>,
         what: &str,
     ) -> PyResult<Self> {
-        static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         static HOME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         if let Some(last) = last {
-            let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
+            let running = running_loop(py)?;
             let upgraded = last.asyncio_loop.bind(py).upgrade();
             if upgraded.is_some_and(|asyncio_loop| asyncio_loop.is(&running)) {
                 return Ok(last);
@@ -91,6 +90,12 @@ impl Home {
         visit.call(&self.asyncio_loop)?;
         visit.call(&self.ticks)
     }
+}
+
+/// The event loop that runs in this thread, or `None`.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()
 }
 
 /// A moment, on the clock of threads and, in a task, on that of its event loop.

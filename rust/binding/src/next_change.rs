@@ -45,8 +45,6 @@ enum Stage {
     Idle,
     /// It runs, in this thread or another.
     Running,
-    /// It has given way for a moment.
-    Paused,
     Waiting(Wait),
     Over,
 }
@@ -180,8 +178,10 @@ impl NextChange {
                 wait.end(py).and(outcome)?;
             }
             Stage::Idle if self.source.stint().is_over() => {
-                self.enter(Stage::Paused);
-                return Ok(py.None().into_bound(py));
+                // Not by giving nothing to wait for: a task that is interrupted then is lost.
+                if let Some(wake_up) = WakeUp::done_here(py)? {
+                    return Ok(self.wait(py, Wait { wake_up, place: None, seat: None }));
+                }
             }
             _ => {}
         }
@@ -236,7 +236,7 @@ impl NextChange {
     /// Nobody will go on with it.
     fn finish(&self, py: Python<'_>, last: Stage) -> PyResult<()> {
         self.enter(Stage::Over);
-        if matches!(last, Stage::Paused | Stage::Waiting(_)) {
+        if matches!(last, Stage::Waiting(_)) {
             self.source.release();
         }
         if let Stage::Waiting(wait) = last { wait.end(py) } else { Ok(()) }
