@@ -146,7 +146,7 @@ def test_no_interruption_of_the_loop_loses_a_task_that_gives_way() -> None:
     async def work(received: list[int]) -> None:
         buffer = DictionaryChangeBuffer()
         changes = buffer.subscribe_changes()
-        while len(received) < 6:
+        while len(received) < 8:
             buffer.update({"a": 1})
             time.sleep(0.011)
             with suppress(BoomError):
@@ -163,11 +163,11 @@ def test_no_interruption_of_the_loop_loses_a_task_that_gives_way() -> None:
         timer = loop.call_later(5, loop.stop)
         deadline = time.monotonic() + 5
         interruption = Interruption(number)
-        while len(received) < 6 and time.monotonic() < deadline:
+        while len(received) < 8 and time.monotonic() < deadline:
             with suppress(BoomError), traced(interruption):
                 loop.run_forever()
         timer.cancel()
-        assert len(received) == 6, f"place {number}"
+        assert len(received) == 8, f"place {number}"
         loop.run_until_complete(task)
         loop.close()
         if interruption.left > 0:
