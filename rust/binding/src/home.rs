@@ -36,21 +36,9 @@ enum Clock {
 }
 
 impl Home {
-    /// The one that runs now: the same as the last time, as a rule.
-    pub(crate) fn now(
-        py: Python<'_>,
-        last: Option<Self>,
-        store: &Py<SharedStore>,
-        what: &str,
-    ) -> PyResult<Self> {
+    /// That of the event loop that runs in this thread.
+    pub(crate) fn here(py: Python<'_>, store: &Py<SharedStore>, what: &str) -> PyResult<Self> {
         static HOME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        if let Some(last) = last {
-            let running = running_loop(py)?;
-            let upgraded = last.asyncio_loop.bind(py).upgrade();
-            if upgraded.is_some_and(|asyncio_loop| asyncio_loop.is(&running)) {
-                return Ok(last);
-            }
-        }
         let home = HOME.import(py, "change_buffers._asyncio", "home")?.call1((what, store))?;
         let (asyncio_loop, ticks, hub, clock) =
             home.extract::<(Bound<'_, PyAny>, _, _, PyBackedStr)>()?;
@@ -61,6 +49,13 @@ impl Home {
             _ => Clock::Own,
         };
         Ok(Self { asyncio_loop, ticks, hub: HubId(hub), clock })
+    }
+
+    /// Whether it is that of the event loop that runs in this thread.
+    pub(crate) fn is_here(&self, py: Python<'_>) -> PyResult<bool> {
+        let running = running_loop(py)?;
+        let asyncio_loop = self.asyncio_loop.bind(py).upgrade();
+        Ok(asyncio_loop.is_some_and(|asyncio_loop| asyncio_loop.is(&running)))
     }
 
     /// What its clock says, in seconds. None if that is the same as what threads go by.

@@ -92,14 +92,14 @@ impl Source {
         Ok(match store.flush(buffer.get().view(), &mut harvest) {
             Flush::Change => Step::Deliver(change(py, store, &mut harvest)?),
             Flush::Drained => return Err(drained()),
-            Flush::Nothing => Step::Wait(buffer.clone_ref(py), WakeFor::Change, None),
+            Flush::Nothing => Step::Wait(buffer.clone_ref(py), WakeFor::Change, None, None),
         })
     }
 
     fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
         match self {
             Self::Subscription(subscription) => subscription.get().home(py, shared),
-            Self::Buffer(_) => Home::now(py, None, shared, "flush_changed()"),
+            Self::Buffer(_) => Home::here(py, shared, "flush_changed()"),
         }
     }
 
@@ -194,8 +194,8 @@ impl NextChange {
                     self.source.close();
                     return Err(PyStopAsyncIteration::new_err(()));
                 }
-                Step::Wait(buffer, wake_for, left) => {
-                    if let Some(wait) = self.begin_wait(py, buffer.get(), wake_for, left)? {
+                Step::Wait(buffer, wake_for, left, home) => {
+                    if let Some(wait) = self.begin_wait(py, buffer.get(), wake_for, left, home)? {
                         return Ok(self.wait(py, wait));
                     }
                 }
@@ -209,9 +209,11 @@ impl NextChange {
         buffer: &DictionaryChangeBuffer,
         wake_for: WakeFor,
         left: Option<Duration>,
+        home: Option<Home>,
     ) -> PyResult<Option<Wait>> {
         let shared = buffer.shared();
-        let Home { asyncio_loop, ticks, hub, .. } = self.source.home(py, &shared)?;
+        let home = home.map_or_else(|| self.source.home(py, &shared), Ok)?;
+        let Home { asyncio_loop, ticks, hub, .. } = home;
         let wake_up = Py::new(py, WakeUp::new(asyncio_loop))?;
         let seat = left.map(|left| Ticks::sit(&ticks, py, &wake_up, left)).transpose()?;
         let ticket = self.source.wait(buffer, hub, wake_for, &wake_up);
