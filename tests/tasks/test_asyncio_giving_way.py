@@ -9,7 +9,7 @@ import time
 import pytest
 
 from change_buffers import DictionaryChangeBuffer
-from event_loops import RUNNERS
+from event_loops import RUNNERS, run
 from helpers import BoomError, run_child
 
 every_loop = pytest.mark.parametrize("run_one", RUNNERS)
@@ -62,29 +62,33 @@ def test_who_gives_up_where_it_gives_way_loses_nothing(form):
     subscription = buffer.subscribe_changes()
     receive = subscription.__anext__ if form == "async for" else buffer.flush_changed
 
-    def received():
-        with pytest.raises(StopIteration) as returned:
-            receive().send(None)
-        return returned.value.value.updates
-
-    for _ in range(3):
-        buffer.update({"a": 1})
-        assert received() == {"a": 1}, "the first comes at once"
-        time.sleep(0.011)
-        buffer.update({"a": 2})
-        coroutine = receive()
-        assert coroutine.send(None) is None
-        with pytest.raises(BoomError):
-            coroutine.throw(BoomError)
-        assert received() == {"a": 2}
-        time.sleep(0.011)
-        buffer.update({"a": 3})
-        coroutine = receive()
-        assert coroutine.send(None) is None
-        buffer.update({"a": 4})
+    def result(coroutine):
         with pytest.raises(StopIteration) as returned:
             coroutine.send(None)
-        assert returned.value.value.updates == {"a": 4}
+        return returned.value.value.updates
+
+    async def main():
+        for _ in range(3):
+            buffer.update({"a": 1})
+            assert result(receive()) == {"a": 1}, "the first comes at once"
+            time.sleep(0.011)
+            buffer.update({"a": 2})
+            coroutine = receive()
+            assert coroutine.send(None).done()
+            with pytest.raises(BoomError):
+                coroutine.throw(BoomError)
+            assert result(receive()) == {"a": 2}
+            time.sleep(0.011)
+            buffer.update({"a": 3})
+            coroutine = receive()
+            assert coroutine.send(None).done()
+            buffer.update({"a": 4})
+            assert result(coroutine) == {"a": 4}
+
+    run(main())
+    buffer.update({"a": 5})
+    time.sleep(0.011)
+    assert result(receive()) == {"a": 5}, "without a loop there is nobody to give way to"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from change_buffers import DictionaryChangeMultiView
+from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
 from event_loops import passes
 from helpers import BoomError, Worker, run_child
 
@@ -142,6 +142,39 @@ def test_no_interruption_of_the_loop_loses_a_wake_up(interval: float) -> None:
     assert number > 20, "next to nothing was traced"
 
 
+def test_no_interruption_of_the_loop_loses_a_task_that_gives_way() -> None:
+    async def work(received: list[int]) -> None:
+        buffer = DictionaryChangeBuffer()
+        changes = buffer.subscribe_changes()
+        while len(received) < 8:
+            buffer.update({"a": 1})
+            time.sleep(0.011)
+            with suppress(BoomError):
+                received.append(len((await anext(changes)).updates))
+        loop._stopping = True
+
+    for number in count(1):
+        received: list[int] = []
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)
+        task = loop.create_task(work(received))
+        loop.run_until_complete(asyncio.sleep(0))
+        assert not task.done()
+        timer = loop.call_later(5, loop.stop)
+        deadline = time.monotonic() + 5
+        interruption = Interruption(number)
+        while len(received) < 8 and time.monotonic() < deadline:
+            with suppress(BoomError), traced(interruption):
+                loop.run_forever()
+        timer.cancel()
+        assert len(received) == 8, f"place {number}"
+        loop.run_until_complete(task)
+        loop.close()
+        if interruption.left > 0:
+            break
+    assert number > 20, "next to nothing was traced"
+
+
 def test_a_wake_up_that_a_traceback_keeps_is_repeated_with_the_changes_that_come() -> None:
     # As long as somebody has the error, the loop's call is not known to be lost.
     room = DictionaryChangeMultiView()
@@ -182,8 +215,9 @@ def test_no_wake_up_of_a_thousand_tasks_is_lost_to_signals(interval: float) -> N
             pass
 
         def handler(signum, frame):
-            # Where the loop is at work for us, and not in a task's own code.
-            while frame is not None and frame.f_code.co_name not in ("follow", "main"):
+            # Where the loop is at work for us, and not in a task's own code, or in a report.
+            others = ("follow", "main", "call_exception_handler")
+            while frame is not None and frame.f_code.co_name not in others:
                 handle = frame.f_locals.get("self") if frame.f_code.co_name == "_run" else None
                 callback = getattr(handle, "_callback", None)
                 if str(getattr(callback, "__module__", None)).startswith("change_buffers"):

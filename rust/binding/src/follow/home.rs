@@ -12,6 +12,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::follow::asyncio_side;
 use crate::journal::shared::SharedStore;
+use crate::tasks::call::running_loop;
 use crate::tasks::ticks::Ticks;
 
 /// An event loop, and what there is for it and a store.
@@ -37,22 +38,9 @@ enum Clock {
 }
 
 impl Home {
-    /// The one that runs now: the same as the last time, as a rule.
-    pub(crate) fn now(
-        py: Python<'_>,
-        last: Option<Self>,
-        store: &Py<SharedStore>,
-        what: &str,
-    ) -> PyResult<Self> {
-        static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    /// That of the event loop that runs in this thread.
+    pub(crate) fn here(py: Python<'_>, store: &Py<SharedStore>, what: &str) -> PyResult<Self> {
         static HOME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        if let Some(last) = last {
-            let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
-            let upgraded = last.asyncio_loop.bind(py).upgrade();
-            if upgraded.is_some_and(|asyncio_loop| asyncio_loop.is(&running)) {
-                return Ok(last);
-            }
-        }
         let home = asyncio_side::get(py, &HOME, "home")?.call1((what, store))?;
         let (asyncio_loop, ticks, hub, clock) =
             home.extract::<(Bound<'_, PyAny>, _, _, PyBackedStr)>()?;
@@ -63,6 +51,13 @@ impl Home {
             _ => Clock::Own,
         };
         Ok(Self { asyncio_loop, ticks, hub: HubId(hub), clock })
+    }
+
+    /// Whether it is that of the event loop that runs in this thread.
+    pub(crate) fn is_here(&self, py: Python<'_>) -> PyResult<bool> {
+        let running = running_loop(py)?;
+        let asyncio_loop = self.asyncio_loop.bind(py).upgrade();
+        Ok(asyncio_loop.is_some_and(|asyncio_loop| asyncio_loop.is(&running)))
     }
 
     /// What its clock says, in seconds. None if that is the same as what threads go by.

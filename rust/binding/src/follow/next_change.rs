@@ -46,8 +46,6 @@ enum Stage {
     Idle,
     /// It runs, in this thread or another.
     Running,
-    /// It has given way for a moment.
-    Paused,
     Waiting(Wait),
     Over,
 }
@@ -93,14 +91,14 @@ impl Source {
         Ok(match flush(py, buffer.get())? {
             Flushed::Change(change) => Step::Deliver(change),
             Flushed::Drained => return Err(drained()),
-            Flushed::Nothing => Step::Wait(buffer.clone_ref(py), WakeFor::Change, None),
+            Flushed::Nothing => Step::Wait(buffer.clone_ref(py), WakeFor::Change, None, None),
         })
     }
 
     fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
         match self {
             Self::Subscription(subscription) => subscription.get().home(py, shared),
-            Self::Buffer(_) => Home::now(py, None, shared, "flush_changed()"),
+            Self::Buffer(_) => Home::here(py, shared, "flush_changed()"),
         }
     }
 
@@ -179,8 +177,10 @@ impl NextChange {
                 wait.end(py).and(outcome)?;
             }
             Stage::Idle if self.source.stint().is_over() => {
-                self.enter(Stage::Paused);
-                return Ok(py.None().into_bound(py));
+                // Not by giving nothing to wait for: a task that is interrupted then is lost.
+                if let Some(wake_up) = WakeUp::done_here(py)? {
+                    return Ok(self.wait(py, Wait { wake_up, place: None, seat: None }));
+                }
             }
             _ => {}
         }
@@ -193,8 +193,8 @@ impl NextChange {
                     self.source.close();
                     return Err(PyStopAsyncIteration::new_err(()));
                 }
-                Step::Wait(buffer, wake_for, left) => {
-                    if let Some(wait) = self.begin_wait(py, buffer.get(), wake_for, left)? {
+                Step::Wait(buffer, wake_for, left, home) => {
+                    if let Some(wait) = self.begin_wait(py, buffer.get(), wake_for, left, home)? {
                         return Ok(self.wait(py, wait));
                     }
                 }
@@ -208,9 +208,11 @@ impl NextChange {
         buffer: &DictionaryChangeBuffer,
         wake_for: WakeFor,
         left: Option<Duration>,
+        home: Option<Home>,
     ) -> PyResult<Option<Wait>> {
         let shared = buffer.shared();
-        let Home { asyncio_loop, ticks, hub, .. } = self.source.home(py, &shared)?;
+        let home = home.map_or_else(|| self.source.home(py, &shared), Ok)?;
+        let Home { asyncio_loop, ticks, hub, .. } = home;
         let wake_up = Py::new(py, WakeUp::new(asyncio_loop))?;
         let seat = left.map(|left| Ticks::sit(&ticks, py, &wake_up, left)).transpose()?;
         let ticket = self.source.wait(buffer, hub, wake_for, &wake_up);
@@ -235,7 +237,7 @@ impl NextChange {
     /// Nobody will go on with it.
     fn finish(&self, py: Python<'_>, last: Stage) -> PyResult<()> {
         self.enter(Stage::Over);
-        if matches!(last, Stage::Paused | Stage::Waiting(_)) {
+        if matches!(last, Stage::Waiting(_)) {
             self.source.release();
         }
         if let Stage::Waiting(wait) = last { wait.end(py) } else { Ok(()) }

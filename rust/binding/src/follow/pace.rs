@@ -88,8 +88,8 @@ pub(crate) enum Asker {
 /// What to do for the next change.
 pub(crate) enum Step {
     Deliver(DictionaryChange),
-    /// For so long at most, if there is an end to it.
-    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Duration>),
+    /// For so long at most, if there is an end to it, and there, if that was of interest.
+    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Duration>, Option<Home>),
     End,
 }
 
@@ -189,7 +189,7 @@ impl Subscription {
                 return Ok(if is_over {
                     Step::End
                 } else {
-                    Step::Wait(holder, WakeFor::End, Some(left))
+                    Step::Wait(holder, WakeFor::End, Some(left), home)
                 });
             }
         }
@@ -201,7 +201,7 @@ impl Subscription {
                 Step::Deliver(change)
             }
             Flushed::Drained => Step::End,
-            Flushed::Nothing => Step::Wait(holder, WakeFor::Change, None),
+            Flushed::Nothing => Step::Wait(holder, WakeFor::Change, None, home),
         })
     }
 
@@ -216,7 +216,7 @@ impl Subscription {
             let (buffer, wake_for, left) = match self.step(py, Asker::Thread)? {
                 Step::Deliver(change) => return Ok(Some(change)),
                 Step::End => return Ok(None),
-                Step::Wait(buffer, wake_for, left) => (buffer, wake_for, left),
+                Step::Wait(buffer, wake_for, left, _) => (buffer, wake_for, left),
             };
             let until = left.map(|left| Instant::now() + left);
             let buffer = buffer.get();
@@ -246,7 +246,12 @@ impl Subscription {
     /// Where the tasks are: as a rule, where they were last.
     pub(crate) fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
         let last = self.state.lock().home.clone();
-        let home = Home::now(py, last, shared, "async for")?;
+        if let Some(last) = last
+            && last.is_here(py)?
+        {
+            return Ok(last);
+        }
+        let home = Home::here(py, shared, "async for")?;
         self.settle(home.clone());
         Ok(home)
     }

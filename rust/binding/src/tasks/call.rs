@@ -144,3 +144,9 @@ fn empty_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     CONTEXT.import(py, "contextvars", "Context")?.call0()
 }
+
+/// The event loop that runs in this thread, or `None`.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()
+}

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use smallvec::SmallVec;
 
-use crate::tasks::call::{Call, Duty};
+use crate::tasks::call::{Call, Duty, running_loop};
 
 /// A future that is done when its task is to look again. Never seen by users.
 ///
@@ -46,6 +46,17 @@ pub(crate) enum Outcome {
 impl WakeUp {
     pub(crate) fn new(asyncio_loop: Py<PyWeakrefReference>) -> Self {
         Self { asyncio_loop, state: Mutex::default() }
+    }
+
+    /// One of the loop that runs here, if one does. Whoever awaits it goes on when the loop comes to it.
+    pub(crate) fn done_here(py: Python<'_>) -> PyResult<Option<Py<Self>>> {
+        let running = running_loop(py)?;
+        if running.is_none() {
+            return Ok(None);
+        }
+        let wake_up = Self::new(PyWeakrefReference::new(&running)?.unbind());
+        wake_up.state.lock().outcome = Some(Outcome::LookAgain);
+        Py::new(py, wake_up).map(Some)
     }
 
     /// The event loop, if it is there still.
