@@ -11,9 +11,3 @@ from sides import SIDES, Child, run_side
 def child(request: pytest.FixtureRequest) -> Child:
     side: str = request.param
     return lambda code: run_side(side, code)
-
-
-@pytest.fixture(params=[side for side in SIDES if side != "alone"])
-def our_child(request: pytest.FixtureRequest) -> Child:
-    side: str = request.param
-    return lambda code: run_side(side, code)
