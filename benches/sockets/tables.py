@@ -14,7 +14,7 @@ from sockets.figures import Figures
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide" / "nanover.md"
-FIGURES = ROOT / "docs" / "performance" / "nanover.json"
+FIGURES = ROOT / "docs" / "performance" / "sockets" / "nanover.json"
 BLOCK = re.compile(
     r"(?P<begin><!-- sockets: begin -->\n).*?(?P<end><!-- sockets: end -->\n)", re.DOTALL
 )

@@ -441,7 +441,7 @@ class DictionaryChangeMultiView:
         Raises:
             TypeError: `interval` is not a number, or another argument is as for `create_view()`.
             ValueError: `interval` is negative or NaN, or another argument is as for
-            `create_view()`.
+                `create_view()`.
             OverflowError: `interval` is longer than 292 years.
         """
 

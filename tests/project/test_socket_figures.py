@@ -36,7 +36,7 @@ def test_the_guide_names_the_version_that_was_measured(guide: str, figures: Figu
 def test_the_plot_is_of_these_figures_and_in_the_guide(guide: str, figures: Figures) -> None:
     plot = tables.FIGURES.with_suffix(".svg")
     assert figures.digest() in plot.read_text(encoding="utf-8")
-    assert f"](../performance/{plot.name})" in guide
+    assert f"](../performance/sockets/{plot.name})" in guide
 
 
 def test_figures_that_are_committed_were_measured_in_earnest(figures: Figures) -> None:

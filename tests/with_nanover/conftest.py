@@ -17,9 +17,3 @@ sys.path.append(str(Path(__file__).parents[1] / "models"))
 def child(request: pytest.FixtureRequest) -> Child:
     side: str = request.param
     return lambda code: run_side(side, code)
-
-
-@pytest.fixture(params=[side for side in SIDES if side != "alone"])
-def our_child(request: pytest.FixtureRequest) -> Child:
-    side: str = request.param
-    return lambda code: run_side(side, code)

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,3 +28,4 @@ def imported(name: str) -> ModuleType:
 
 
 OWN: Any = imported("nanover.utilities.change_buffers")
+PACKAGE = Path(OWN.__file__).parents[1]

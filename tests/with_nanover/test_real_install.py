@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-import own
 from helpers import run_child
+from own import PACKAGE
 from sides import Child, run_side
 
-IMPORTED_FROM_SITE = str(Path(own.imported("nanover").__file__).parents[1])
+SITE = str(PACKAGE.parent)
 
 HOLDERS = """
     import inspect
@@ -73,8 +73,7 @@ def test_installed_late_it_names_those_who_keep_nanovers_own() -> None:
         for name in [name for name in sys.modules if name.startswith("nanover.recording")]:
             keepers.discard(name)
             del sys.modules[name]  # as if they had not been imported yet
-        import nanover
-        del nanover.recording
+        del sys.modules["nanover"].recording
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             change_buffers.install()
@@ -125,9 +124,9 @@ def test_a_nanover_that_comes_later_takes_the_place_of_the_stand_ins(library: Pa
         import nanover, nanover.utilities.change_buffers as served
         assert nanover.__spec__.origin == "change_buffers"
 
-        sys.path.append({IMPORTED_FROM_SITE!r})
+        sys.path.append({SITE!r})
         from nanover.utilities.state_dictionary import StateDictionary
-        assert nanover.__file__.startswith({IMPORTED_FROM_SITE!r})
+        assert nanover.__file__.startswith({SITE!r})
         room = StateDictionary()
         room.update_state(None, served.DictionaryChange({{"a": 1}}, ["b"]))
         with room.get_change_buffer() as view:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from own import OWN
+from own import PACKAGE
 
 api = pytest.importorskip("mypy.api")
 
@@ -125,9 +125,8 @@ def test_a_program_passes_wherever_it_imports_from(
 @pytest.fixture
 def own_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which NanoVer comes before all stubs, and so has its own types throughout."""
-    package = Path(OWN.__file__).parents[1]
     folder = tmp_path / "own"
-    shutil.copytree(package, folder / "nanover", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, folder / "nanover", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("MYPYPATH", f"{tmp_path}:{folder}")
     return tmp_path
 
