@@ -27,18 +27,21 @@ pub(crate) fn is_forked() -> bool {
 /// So many threads are woken at once, each of which wakes the others of its row one after another.
 const ROWS: usize = if cfg!(loom) { 1 } else { 4 };
 
-/// Wakes threads, in this order.
+/// Wakes threads, in about this order.
 ///
 /// That takes about as long for a thousand as for a few: a thread that wakes up wakes the next. So
 /// they come one after the other to the lock that they all need next, which is the interpreter's.
 /// All at once, they would spend their time in getting into each other's way there.
 pub(crate) fn wake_all(sleepers: Vec<Arc<Sleeper>>) {
     let mut rows = [const { Vec::new() }; ROWS];
-    // The next one is the last of a row.
-    for (number, sleeper) in sleepers.into_iter().rev().enumerate() {
-        rows[number % ROWS].push(sleeper);
+    for (sleeper, row) in sleepers.into_iter().zip((0..ROWS).cycle()) {
+        rows[row].push(sleeper);
     }
-    rows.into_iter().rev().for_each(wake_row);
+    for mut row in rows {
+        // The next one is the last.
+        row.reverse();
+        wake_row(row);
+    }
 }
 
 /// Wakes the next of a row, and goes on until there is one that does the rest.

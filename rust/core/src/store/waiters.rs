@@ -382,7 +382,7 @@ impl<K: Key> Waiters<K> {
     }
 
     /// How many waiters, views and queues are known, and how often a topic is watched.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn left(&self) -> [usize; 4] {
         [self.all.len(), self.views.len(), self.queues.len(), self.topics.times_watched()]
     }
