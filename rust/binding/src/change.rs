@@ -82,19 +82,14 @@ impl Drop for DictionaryChange {
 
 impl DictionaryChange {
     /// A change of parts that nobody else knows.
-    pub(crate) fn owning(py: Python<'_>, dicts: Dicts) -> PyResult<Self> {
-        Parts::from_dicts(py, dicts).map(|parts| Self { parts: Mutex::new(parts) })
+    pub(crate) fn owning(py: Python<'_>, dicts: Dicts, origin: Origin) -> PyResult<Self> {
+        let parts = Parts::from_dicts(py, dicts)?;
+        Ok(Self { parts: Mutex::new(Parts { origin, ..parts }) })
     }
 
     /// A change whose parts are made when somebody asks for them.
-    pub(crate) fn unopened(source: Py<Source>) -> Self {
-        Self { parts: Mutex::new(Parts { source: Some(source), ..Parts::default() }) }
-    }
-
-    /// The same change, as the flush of a view that has seen everything up to a version.
-    pub(crate) fn of_flush(mut self, version: Option<u64>, is_complete: bool) -> Self {
-        self.parts.get_mut().origin = Origin::new(version, is_complete);
-        self
+    pub(crate) fn unopened(source: Py<Source>, origin: Origin) -> Self {
+        Self { parts: Mutex::new(Parts { source: Some(source), origin, ..Parts::default() }) }
     }
 
     fn origin(&self) -> Origin {
@@ -171,7 +166,8 @@ impl DictionaryChange {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None })
+        let dicts = Dicts { updates: PyDict::new(py).unbind(), removals: None };
+        Self::owning(py, dicts, Origin::default())
     }
 
     #[pyo3(signature = (updates = None, removals = None))]

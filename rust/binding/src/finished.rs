@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use crate::change::DictionaryChange;
 use crate::dicts::Dicts;
 use crate::name::Name;
+use crate::origin::Origin;
 use crate::shared::PyStore;
 use crate::source::Source;
 use crate::value::{Value, fragments_are_shared};
@@ -35,23 +36,17 @@ pub(crate) fn change(
     store: &PyStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
-    let change = without_its_place(py, store, harvest)?;
-    Ok(change.of_flush(harvest.version, harvest.is_complete))
-}
-
-fn without_its_place(
-    py: Python<'_>,
-    store: &PyStore,
-    harvest: &mut Harvest<Name, Value, Finished>,
-) -> PyResult<DictionaryChange> {
-    let Harvest { marks, whole, memo, .. } = harvest;
+    let Harvest { marks, whole, memo, version, is_complete } = harvest;
+    let origin = Origin::new(*version, *is_complete);
     match whole.take() {
-        Some(Whole::Owned(Finished::Dicts(dicts))) => return DictionaryChange::owning(py, dicts),
+        Some(Whole::Owned(Finished::Dicts(dicts))) => {
+            return DictionaryChange::owning(py, dicts, origin);
+        }
         Some(Whole::Shared(Finished::Dicts(dicts))) => {
-            return DictionaryChange::owning(py, dicts.copy(py)?);
+            return DictionaryChange::owning(py, dicts.copy(py)?, origin);
         }
         Some(Whole::Owned(Finished::Source(source)) | Whole::Shared(Finished::Source(source))) => {
-            return Ok(DictionaryChange::unopened(source));
+            return Ok(DictionaryChange::unopened(source, origin));
         }
         None => {}
     }
@@ -60,11 +55,11 @@ fn without_its_place(
         if let Some(ticket) = memo.take() {
             store.memoize(ticket, Finished::Source(source.clone_ref(py)));
         }
-        return Ok(DictionaryChange::unopened(source));
+        return Ok(DictionaryChange::unopened(source, origin));
     }
     let dicts = Dicts::of(py, marks)?;
     if let Some(ticket) = memo.take() {
         store.memoize(ticket, Finished::Dicts(dicts.copy(py)?));
     }
-    DictionaryChange::owning(py, dicts)
+    DictionaryChange::owning(py, dicts, origin)
 }

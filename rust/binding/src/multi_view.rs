@@ -12,7 +12,7 @@ use crate::content::ContentCopy;
 use crate::following::Following;
 use crate::publisher::Publisher;
 use crate::refused::refused;
-use crate::shared::{PyStore, StoreRef};
+use crate::shared::StoreRef;
 use crate::stats::Stats;
 use crate::subscription::Subscription;
 use crate::value::fragments_are_shared;
@@ -37,11 +37,13 @@ pub(crate) struct DictionaryChangeMultiView {
 }
 
 impl DictionaryChangeMultiView {
-    pub(crate) fn store(&self) -> &PyStore {
+    pub(crate) fn store(&self) -> &StoreRef {
         &self.store
     }
 
     /// An update by a publisher or by anybody, perhaps on a condition.
+    #[expect(clippy::inline_always, reason = "two methods consist of nothing else")]
+    #[inline(always)]
     pub(crate) fn publish(
         &self,
         py: Python<'_>,
@@ -63,9 +65,12 @@ impl DictionaryChangeMultiView {
         if has_versions {
             batch.values_mut().try_for_each(|value| value.become_version(py))?;
         }
-        self.store
-            .update_on(Terms { by, unchanged_since }, &mut batch)
-            .map_err(|reason| refused(py, reason, unchanged_since))?;
+        let result = if by.is_none() && unchanged_since.is_none() {
+            self.store.update(&mut batch)
+        } else {
+            self.store.update_on(Terms { by, unchanged_since }, &mut batch)
+        };
+        result.map_err(|reason| refused(py, reason, unchanged_since))?;
         self.content.keep_level(py, &self.store);
         Ok(())
     }
@@ -219,7 +224,7 @@ impl DictionaryChangeMultiView {
         without: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<ViewContext> {
         let following = Following::new(self, prefixes, snapshot.0, since, without)?;
-        Ok(ViewContext::new(self.store.clone(), following))
+        Ok(ViewContext::new(following))
     }
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
@@ -282,7 +287,7 @@ impl DictionaryChangeMultiView {
         without: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let following = Following::new(self, prefixes, snapshot.0, since, without)?;
-        Ok(Subscription::to_content(self.store.clone(), following, interval))
+        Ok(Subscription::to_content(following, interval))
     }
 
     /// Take no more updates, freeze every view and wake every thread that waits.

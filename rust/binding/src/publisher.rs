@@ -10,6 +10,7 @@ use pyo3::types::PyTuple;
 use crate::multi_view::DictionaryChangeMultiView;
 use crate::refused::closed;
 use crate::release::release;
+use crate::shared::StoreRef;
 use crate::value::Value;
 
 /// Updates a multi-view on behalf of one owner, whose keys go with it.
@@ -35,8 +36,8 @@ impl Publisher {
         self.id
     }
 
-    pub(crate) fn multi_view(&self) -> &DictionaryChangeMultiView {
-        self.multi_view.get()
+    pub(crate) fn store(&self) -> &StoreRef {
+        self.multi_view.get().store()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::finished::change;
 use crate::following::Following;
 use crate::home::Home;
 use crate::next_change::NextChange;
-use crate::shared::{SharedStore, StoreRef};
+use crate::shared::SharedStore;
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
@@ -58,7 +58,7 @@ struct State {
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(StoreRef, Following),
+    Content(Arc<Following>),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
@@ -83,8 +83,8 @@ pub(crate) enum Step {
 }
 
 impl Subscription {
-    pub(crate) fn to_content(store: StoreRef, following: Following, interval: Interval) -> Self {
-        Self::new(Source::Content(store, following), interval)
+    pub(crate) fn to_content(following: Following, interval: Interval) -> Self {
+        Self::new(Source::Content(Arc::new(following)), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -134,12 +134,12 @@ impl Subscription {
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let (store, following) = match source {
+        let following = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(store, following) => (store, following),
+            Source::Content(following) => following,
         };
-        let buffer = DictionaryChangeBuffer::follow(py, store, &following)?;
+        let buffer = DictionaryChangeBuffer::follow(py, &following)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -368,9 +368,7 @@ impl Subscription {
             visit.call(shared)?;
         }
         match &state.source {
-            Source::Content(store, following) => {
-                store.visit_first(&visit, |_| following.visit(&visit))
-            }
+            Source::Content(following) => following.visit(&visit),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

@@ -228,8 +228,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         was_open
     }
 
-    /// The last change of an entry was made by this publisher, or by none.
-    #[inline(never)]
+    /// The last change of an entry was made by this publisher, or by none, and it is another than
+    /// before, or the key comes or goes.
+    #[cold]
     pub(super) fn pass_on(
         &mut self,
         slot: usize,
@@ -237,10 +238,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         is_live: bool,
         by: Option<PublisherId>,
     ) {
-        if (self.entries[slot].by, was_live) != (by, is_live) {
-            self.disown(slot, was_live);
-            self.own(slot, is_live, by);
-        }
+        self.disown(slot, was_live);
+        self.own(slot, is_live, by);
     }
 
     pub(super) fn own(&mut self, slot: usize, is_live: bool, by: Option<PublisherId>) {

@@ -101,6 +101,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
+    #[inline]
     fn add_view(&mut self, cursor: Option<CursorId>, concern: Concern<K>, debt: Debt) -> ViewId {
         if let Some(publisher) = concern.without {
             self.journal.hold_publisher(publisher);

@@ -30,6 +30,16 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.wake(woken);
     }
 
+    /// Somebody names a publisher, whose owner may go meanwhile, and is yet to make a view without it.
+    pub fn hold_publisher(&self, publisher: PublisherId) {
+        self.lock().journal.hold_publisher(publisher);
+    }
+
+    /// Nobody does any more. Never blocks.
+    pub fn release_publisher(&self, publisher: PublisherId) {
+        self.depart(Departed::Holder(publisher));
+    }
+
     /// Closes a publisher whose owner goes, and forgets it. Never blocks: it may be called in the
     /// middle of anything.
     ///
@@ -42,6 +52,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     /// Whether an update on these terms is taken at all.
+    #[inline]
     pub(super) fn admit(&self, terms: Terms) -> Result<(), Refused<K>> {
         if terms.by.is_some_and(|publisher| !self.journal.is_open(publisher)) {
             return Err(Refused::Closed);
@@ -70,23 +81,26 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             return Woken::default();
         }
         displaced.add(self.renew_memo(None, &mut None));
+        self.count_change(displaced);
         let woken = self.content_changed(Some(publisher), &left, displaced);
         displaced.marks.extend(left);
         woken
     }
 
-    /// What follows from a change to these keys. Says who is to be woken.
+    /// To be called for every change.
+    #[inline]
+    pub(super) fn count_change(&mut self, displaced: &mut Displaced<K, V, W>) {
+        self.updates += 1;
+        self.tolerate(displaced);
+    }
+
+    /// Who is to be woken for a change to these keys.
     pub(super) fn content_changed(
         &mut self,
         by: Option<PublisherId>,
         marks: &[Mark<K, V>],
         displaced: &mut Displaced<K, V, W>,
     ) -> Woken {
-        self.updates += 1;
-        self.tolerate(displaced);
-        if self.waiters.is_nobody_waiting_for_change() {
-            return Woken::default();
-        }
         let Self { waiters, views, .. } = self;
         let woken = waiters.content_changed(by, |view| {
             let filter = views[view.0].concern.filter.as_ref();
