@@ -297,6 +297,21 @@ def test_it_goes_with_prefixes_and_old_versions(multi_view, publisher, follow):
     assert follow(publisher, since=version, prefixes="b.")() == ({"b.3": 1}, set())
 
 
+def test_whoever_is_yet_to_follow_without_it_does_not_keep_it(multi_view):
+    publisher = multi_view.create_publisher()
+    publisher.update({"a": 1})
+    context = multi_view.create_view(without=publisher)
+    subscription = multi_view.subscribe_changes(without=publisher, snapshot=True)
+    del publisher
+    gc.collect()
+    assert "a" not in multi_view
+    other = multi_view.create_publisher()
+    other.update({"b": 1})
+    with context as view:
+        assert flush(view) == ({"b": 1}, set())
+    assert next(subscription).updates == {"b": 1}
+
+
 def test_it_wakes_nobody(multi_view, publisher):
     with multi_view.create_view(without=publisher) as view:
         waiter = Worker(view.flush_changed_blocking)

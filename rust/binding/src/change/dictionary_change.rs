@@ -50,22 +50,17 @@ impl DictionaryChange {
     pub(crate) fn owning(
         py: Python<'_>,
         dicts: Dicts,
+        origin: Origin,
         encoding: Option<Py<Encoding>>,
     ) -> PyResult<Self> {
-        let parts = Mutex::new(Parts::from_dicts(py, dicts)?);
-        Ok(Self { parts, encoding })
+        let parts = Parts::from_dicts(py, dicts)?;
+        Ok(Self { parts: Mutex::new(Parts { origin, ..parts }), encoding })
     }
 
     /// A change whose parts are made when somebody asks for them.
-    pub(crate) fn unopened(source: Py<Source>) -> Self {
-        let parts = Mutex::new(Parts { source: Some(source), ..Parts::default() });
+    pub(crate) fn unopened(source: Py<Source>, origin: Origin) -> Self {
+        let parts = Mutex::new(Parts { source: Some(source), origin, ..Parts::default() });
         Self { parts, encoding: None }
-    }
-
-    /// The same change, as the flush of a view that has seen everything up to a version.
-    pub(crate) fn of_flush(mut self, version: Option<u64>, is_complete: bool) -> Self {
-        self.parts.get_mut().origin = Origin::new(version, is_complete);
-        self
     }
 
     fn origin(&self) -> Origin {
@@ -142,7 +137,8 @@ impl DictionaryChange {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None }, None)
+        let dicts = Dicts { updates: PyDict::new(py).unbind(), removals: None };
+        Self::owning(py, dicts, Origin::default(), None)
     }
 
     #[pyo3(signature = (updates = None, removals = None))]

@@ -6,18 +6,32 @@ use pyo3::prelude::*;
 ///
 /// These are attributes like any, so another thing may be assigned to them. What is of no use as
 /// one of these is kept among the extra attributes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Origin {
-    /// Up to where it has seen the content of a multi-view.
-    version: Option<u64>,
+    /// Up to where it has seen the content of a multi-view, or [`NOWHERE`].
+    version: u64,
     is_complete: bool,
     has_other_version: bool,
     has_other_completeness: bool,
 }
 
+/// No version: nobody counts that far.
+const NOWHERE: u64 = u64::MAX;
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self::new(None, false)
+    }
+}
+
 impl Origin {
     pub(crate) fn new(version: Option<u64>, is_complete: bool) -> Self {
-        Self { version, is_complete, ..Self::default() }
+        Self {
+            version: version.unwrap_or(NOWHERE),
+            is_complete,
+            has_other_version: false,
+            has_other_completeness: false,
+        }
     }
 
     pub(crate) fn version(self, change: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -25,7 +39,8 @@ impl Origin {
         if self.has_other_version {
             return extra(change, "version");
         }
-        Ok(self.version.into_pyobject(py)?.unbind())
+        let version = (self.version != NOWHERE).then_some(self.version);
+        Ok(version.into_pyobject(py)?.unbind())
     }
 
     pub(crate) fn is_complete(self, change: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -41,7 +56,8 @@ impl Origin {
         change: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        if let Ok(version) = value.extract() {
+        if let Ok(version) = value.extract::<Option<u64>>() {
+            let version = version.unwrap_or(NOWHERE);
             return Ok(Self { version, has_other_version: false, ..self });
         }
         change.getattr("__dict__")?.set_item("version", value)?;

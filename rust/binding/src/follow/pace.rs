@@ -16,7 +16,7 @@ use crate::follow::home::{Home, Moment};
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
 use crate::journal::following::Following;
-use crate::journal::shared::{SharedStore, StoreRef};
+use crate::journal::shared::SharedStore;
 use crate::tasks::stint::Stint;
 use crate::tasks::wake_up::WakeUp;
 use crate::waiting;
@@ -58,7 +58,7 @@ struct State {
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(StoreRef, Following),
+    Content(Arc<Following>),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
@@ -94,8 +94,8 @@ pub(crate) enum Step {
 }
 
 impl Subscription {
-    pub(crate) fn to_content(store: StoreRef, following: Following, interval: Interval) -> Self {
-        Self::new(Source::Content(store, following), interval)
+    pub(crate) fn to_content(following: Following, interval: Interval) -> Self {
+        Self::new(Source::Content(Arc::new(following)), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -145,12 +145,12 @@ impl Subscription {
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let (store, following) = match source {
+        let following = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(store, following) => (store, following),
+            Source::Content(following) => following,
         };
-        let buffer = DictionaryChangeBuffer::follow(py, store, &following)?;
+        let buffer = DictionaryChangeBuffer::follow(py, &following)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -348,9 +348,7 @@ impl Subscription {
             visit.call(shared)?;
         }
         match &state.source {
-            Source::Content(store, following) => {
-                store.visit_first(visit, |_| following.visit(visit))
-            }
+            Source::Content(following) => following.visit(visit),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

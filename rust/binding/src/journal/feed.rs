@@ -24,12 +24,9 @@ pub(crate) struct DictionaryChangeBuffer {
 
 impl DictionaryChangeBuffer {
     /// A view that follows the content of a store, or a part of it.
-    pub(crate) fn follow(
-        py: Python<'_>,
-        store: StoreRef,
-        following: &Following,
-    ) -> PyResult<Py<Self>> {
-        let view = store.follow(following.of_store());
+    pub(crate) fn follow(py: Python<'_>, following: &Following) -> PyResult<Py<Self>> {
+        let view = following.open_view();
+        let store = following.store().clone();
         Py::new(py, Self { store, view, stint: Stint::default() })
     }
 

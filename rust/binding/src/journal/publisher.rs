@@ -9,6 +9,7 @@ use pyo3::types::PyTuple;
 
 use crate::journal::refused::closed;
 use crate::journal::room::DictionaryChangeMultiView;
+use crate::journal::shared::StoreRef;
 use crate::kept::value::Value;
 use crate::release::release;
 
@@ -35,8 +36,8 @@ impl Publisher {
         self.id
     }
 
-    pub(crate) fn multi_view(&self) -> &DictionaryChangeMultiView {
-        self.multi_view.get()
+    pub(crate) fn store(&self) -> &StoreRef {
+        self.multi_view.get().store_ref()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

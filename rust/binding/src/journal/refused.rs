@@ -38,6 +38,7 @@ pub(crate) fn declare(py: Python<'_>) -> PyResult<()> {
 }
 
 /// The error for a refused update, which may have had the condition `unchanged_since`.
+#[cold]
 pub(crate) fn refused(
     py: Python<'_>,
     reason: Refused<Name>,

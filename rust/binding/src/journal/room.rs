@@ -46,6 +46,8 @@ impl DictionaryChangeMultiView {
     }
 
     /// An update by a publisher or by anybody, perhaps on a condition.
+    #[expect(clippy::inline_always, reason = "two methods consist of nothing else")]
+    #[inline(always)]
     pub(crate) fn publish(
         &self,
         py: Python<'_>,
@@ -63,9 +65,12 @@ impl DictionaryChangeMultiView {
         // A dictionary of objects would say nothing of what they are on the wire.
         let encodes = self.store.object().get().encoding.get().is_on();
         fill(&mut batch, updates, removals, || !encodes && self.store.wants_whole())?;
-        self.store
-            .update_on(Terms { by, unchanged_since }, &mut batch)
-            .map_err(|reason| refused(py, reason, unchanged_since))?;
+        let result = if by.is_none() && unchanged_since.is_none() {
+            self.store.update(&mut batch)
+        } else {
+            self.store.update_on(Terms { by, unchanged_since }, &mut batch)
+        };
+        result.map_err(|reason| refused(py, reason, unchanged_since))?;
         self.content.keep_level(py, &self.store);
         Ok(())
     }

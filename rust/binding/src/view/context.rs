@@ -8,7 +8,6 @@ use pyo3::types::PyTuple;
 
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::following::Following;
-use crate::journal::shared::StoreRef;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
@@ -17,14 +16,14 @@ pub(crate) struct ViewContext {
 }
 
 enum Stage {
-    Ready(StoreRef, Following),
+    Ready(Following),
     Entered(Py<DictionaryChangeBuffer>),
     Used,
 }
 
 impl ViewContext {
-    pub(crate) fn new(store: StoreRef, following: Following) -> Self {
-        Self { stage: Mutex::new(Stage::Ready(store, following)) }
+    pub(crate) fn new(following: Following) -> Self {
+        Self { stage: Mutex::new(Stage::Ready(following)) }
     }
 
     fn take(&self) -> Stage {
@@ -46,12 +45,12 @@ impl ViewContext {
                 Stage::Entered(_) | Stage::Used => None,
             }
         };
-        let Some(Stage::Ready(store, following)) = ready else {
+        let Some(Stage::Ready(following)) = ready else {
             return Err(PyRuntimeError::new_err(
                 "a create_view() context can be entered once; call create_view() again",
             ));
         };
-        let view = DictionaryChangeBuffer::follow(py, store, &following)?;
+        let view = DictionaryChangeBuffer::follow(py, &following)?;
         *self.stage.lock() = Stage::Entered(view.clone_ref(py));
         Ok(view)
     }
@@ -68,9 +67,7 @@ impl ViewContext {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(stage) = self.stage.try_lock() else { return Ok(()) };
         match &*stage {
-            Stage::Ready(store, following) => {
-                store.visit_first(&visit, |_| following.visit(&visit))
-            }
+            Stage::Ready(following) => following.visit(&visit),
             Stage::Entered(view) => visit.call(view),
             Stage::Used => Ok(()),
         }

@@ -156,7 +156,7 @@ impl DictionaryChangeMultiView {
         without: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<ViewContext> {
         let following = Following::new(self, prefixes, snapshot.0, since, without)?;
-        Ok(ViewContext::new(self.store_ref().clone(), following))
+        Ok(ViewContext::new(following))
     }
 
     /// Freeze a view and stop feeding it. What was pending can be flushed once more.
@@ -220,7 +220,7 @@ impl DictionaryChangeMultiView {
         without: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let following = Following::new(self, prefixes, snapshot.0, since, without)?;
-        Ok(Subscription::to_content(self.store_ref().clone(), following, interval))
+        Ok(Subscription::to_content(following, interval))
     }
 
     /// Take no more updates, freeze every view and wake every thread that waits.

@@ -190,6 +190,17 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         since(self.live, seen.live).chain(since(self.removed, seen.removed)).map(Entry::seen)
     }
 
+    /// The marks of what the cursor has not seen, in the same order.
+    pub fn unseen_marks(&self, cursor: CursorId) -> impl Iterator<Item = &Mark<K, V>> {
+        let seen = self.position(cursor);
+        let since = |list: List, seen: u64| {
+            list.backwards(&self.entries).take_while(move |entry| entry.version > seen)
+        };
+        since(self.live, seen.live)
+            .chain(since(self.removed, seen.removed))
+            .map(|entry| &entry.mark)
+    }
+
     /// The removals that the cursor has not seen, from the newest back.
     pub fn unseen_removals(&self, cursor: CursorId) -> impl Iterator<Item = Seen<'_, K, V>> {
         let seen = self.position(cursor).removed;

@@ -173,6 +173,12 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.publishers.slots[publisher.slot()].is_departed = true;
     }
 
+    /// Its owner is forgotten. It may be named for long after that.
+    pub fn release_departed(&mut self, publisher: PublisherId) {
+        self.publishers.slots[publisher.slot()].is_departed = false;
+        self.release_publisher(publisher);
+    }
+
     /// The publishers that were marked.
     pub fn departed(&self) -> impl Iterator<Item = PublisherId> {
         let departed = self.publishers.slots.iter().filter(|(_, publisher)| publisher.is_departed);
@@ -228,8 +234,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         was_open
     }
 
-    /// The last change of an entry was made by this publisher, or by none.
-    #[inline(never)]
+    /// The last change of an entry was made by this publisher, or by none, and it is another than
+    /// before, or the key comes or goes.
+    #[cold]
     pub(super) fn pass_on(
         &mut self,
         slot: usize,
@@ -237,10 +244,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         is_live: bool,
         by: Option<PublisherId>,
     ) {
-        if (self.entries[slot].by, was_live) != (by, is_live) {
-            self.disown(slot, was_live);
-            self.own(slot, is_live, by);
-        }
+        self.disown(slot, was_live);
+        self.own(slot, is_live, by);
     }
 
     pub(super) fn own(&mut self, slot: usize, is_live: bool, by: Option<PublisherId>) {

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use super::PublisherId;
 use super::data::Data;
-use super::waiters::{Concerned, Woken};
+use super::waiters::Concerned;
 use crate::batch::{Displaced, Key};
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
@@ -30,15 +30,10 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         concerned
     }
 
-    /// The content has changed. Says who is to be woken.
+    /// To be called for every change.
     #[inline]
-    pub(super) fn content_changed(
-        &mut self,
-        concerned: Option<&Concerned>,
-        displaced: &mut Displaced<K, V, W>,
-    ) -> Woken {
+    pub(super) fn count_change(&mut self, displaced: &mut Displaced<K, V, W>) {
         self.updates += 1;
         self.tolerate(displaced);
-        concerned.map_or_else(Woken::default, |topics| self.waiters.content_changed(topics))
     }
 }

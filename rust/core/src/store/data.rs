@@ -86,10 +86,20 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Whether a flush would give something.
-    ///
-    /// A view that is about some keys only may have to look for one; it does not look at the same
-    /// entry twice.
+    #[inline]
     pub(super) fn is_pending(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
+        let it = &self.views[view.0];
+        if it.concern.is_choosy() {
+            return self.is_anything_of_concern(view, displaced);
+        }
+        let is_behind = |cursor| self.journal.is_behind(cursor);
+        !it.pending.is_empty() || it.debt == Debt::Snapshot || it.cursor.is_some_and(is_behind)
+    }
+
+    /// A view that is not about everything may have to look for something; it does not look at the
+    /// same entry twice.
+    #[inline(never)]
+    fn is_anything_of_concern(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
         if self.views[view.0].concern.without.is_some() && !self.views[view.0].pending.is_empty() {
             // Some of it may be what that one has changed since.
             self.settle(view, displaced);
@@ -101,9 +111,6 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let Some(cursor) = it.cursor.filter(|&cursor| self.journal.is_behind(cursor)) else {
             return false;
         };
-        if !it.concern.is_choosy() {
-            return true;
-        }
         let is_concerned = self.journal.unseen(cursor).any(|seen| it.concern.includes(&seen));
         if !is_concerned {
             self.journal.advance(cursor, &mut displaced.marks);
@@ -130,6 +137,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Says no if there is nothing.
+    #[inline]
     pub(super) fn harvest(
         &mut self,
         view: ViewId,
@@ -148,6 +156,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Takes what has changed. Says no if nothing has.
+    #[inline]
     fn take(
         &mut self,
         view: ViewId,
@@ -261,15 +270,26 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     /// What a view has yet to see, the oldest first.
     fn unseen(&self, view: ViewId, cursor: CursorId, marks: &mut Marks<K, V>) {
         let it = &self.views[view.0];
+        if !it.concern.is_choosy() {
+            return oldest_first(self.journal.unseen_marks(cursor), marks);
+        }
         let unseen = self.journal.unseen(cursor).filter(|seen| it.concern.includes(seen));
         oldest_first(unseen.map(|seen| seen.mark), marks);
     }
 
     /// Moves what the journal owes a view to what the view holds itself.
+    #[inline]
     pub(super) fn settle(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) {
+        let cursor = self.views[view.0].cursor;
+        if let Some(cursor) = cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
+            self.settle_from(cursor, view, displaced);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_from(&mut self, cursor: CursorId, view: ViewId, displaced: &mut Displaced<K, V, W>) {
         let Self { journal, views, .. } = self;
-        let View { cursor, concern, pending, .. } = &mut views[view.0];
-        let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) else { return };
+        let View { concern, pending, .. } = &mut views[view.0];
         let unseen = journal.unseen(cursor).filter(|seen| concern.includes(seen));
         let echoes = journal.unseen(cursor).filter(|seen| concern.echoes(seen));
         let echoes = echoes.take(if concern.without.is_some() { usize::MAX } else { 0 });

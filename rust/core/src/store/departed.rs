@@ -23,6 +23,8 @@ use crate::sync::{MutexGuard, SegQueue, fence, thread};
 pub(super) enum Departed {
     View(ViewId),
     Publisher(PublisherId),
+    /// Somebody who named it.
+    Holder(PublisherId),
     Cursor(CursorId),
     /// An event loop that could not be reached.
     Hub(HubId),
@@ -106,10 +108,20 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Hands out the values that the view held; if the mutex is taken, the next operation drops
     /// them.
     pub fn leave(&self, view: ViewId) -> Vec<V> {
-        self.depart(Departed::View(view))
+        let mut displaced = Displaced::default();
+        let Some(data) = self.data.try_lock() else {
+            self.leave_note(Departed::View(view));
+            return Vec::new();
+        };
+        let mut closed = self.guard(data).close_view(view, &mut displaced);
+        let mut held = Marks::new();
+        drop(closed.pending.take_into(&mut held));
+        let marks = held.into_iter().chain(displaced.take_marks());
+        marks.filter_map(|mark| mark.fate.into_value()).collect()
     }
 
-    /// Does what follows from it, or leaves a note. Hands out the values that are free now.
+    /// Does what follows from what is no view, or leaves a note. Hands out the values that are free
+    /// now.
     pub(super) fn depart(&self, departed: Departed) -> Vec<V> {
         let mut displaced = Displaced::default();
         let Some(data) = self.data.try_lock() else {
@@ -123,11 +135,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let (closed, woken) = data.bury(departed, &mut displaced);
         drop(data);
         self.wake_in_passing(woken);
-        let mut held = Marks::new();
-        let whole = closed.and_then(|mut view| view.pending.take_into(&mut held));
-        drop(whole);
-        let marks = held.into_iter().chain(displaced.take_marks());
-        marks.filter_map(|mark| mark.fate.into_value()).collect()
+        drop(closed);
+        displaced.take_marks().into_iter().filter_map(|mark| mark.fate.into_value()).collect()
     }
 
     fn leave_note(&self, departed: Departed) {
@@ -192,6 +201,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             match departed {
                 Departed::View(view) => self.views[view.0].is_departed = true,
                 Departed::Publisher(publisher) => self.journal.note_departed(publisher),
+                Departed::Holder(publisher) => self.journal.release_publisher(publisher),
                 Departed::Cursor(cursor) => self.journal.note_departed_cursor(cursor),
                 Departed::Hub(hub) => self.waiters.not_rung(hub),
             }
@@ -215,9 +225,10 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             }
             Departed::Publisher(publisher) => {
                 let woken = self.close_publisher(publisher, displaced);
-                self.journal.release_publisher(publisher);
+                self.journal.release_departed(publisher);
                 return (None, woken);
             }
+            Departed::Holder(publisher) => self.journal.release_publisher(publisher),
             Departed::Cursor(cursor) => self.journal.close_cursor(cursor, &mut displaced.marks),
             Departed::Hub(hub) => self.waiters.not_rung(hub),
         }

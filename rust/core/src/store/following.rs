@@ -102,6 +102,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
+    #[inline]
     fn add_view(
         &mut self,
         cursor: Option<CursorId>,

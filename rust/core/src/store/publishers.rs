@@ -30,6 +30,16 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.wake(woken);
     }
 
+    /// Somebody names a publisher, whose owner may go meanwhile, and is yet to make a view without it.
+    pub fn hold_publisher(&self, publisher: PublisherId) {
+        self.lock().journal.hold_publisher(publisher);
+    }
+
+    /// Nobody does any more. Never blocks.
+    pub fn release_publisher(&self, publisher: PublisherId) {
+        self.depart(Departed::Holder(publisher));
+    }
+
     /// Closes a publisher whose owner goes, and forgets it. Never blocks: it may be called in the
     /// middle of anything.
     ///
@@ -42,6 +52,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     /// Whether an update on these terms is taken at all.
+    #[inline]
     pub(super) fn admit(&self, terms: Terms) -> Result<(), Refused<K>> {
         if terms.by.is_some_and(|publisher| !self.journal.is_open(publisher)) {
             return Err(Refused::Closed);
@@ -73,8 +84,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let concerned = self.waiters.is_any_waiting().then(|| {
             self.waiters.topics.concerned(Some(publisher), left.iter().map(|mark| &mark.key))
         });
-        let woken = self.content_changed(concerned.as_ref(), displaced);
+        self.count_change(displaced);
         displaced.marks.extend(left);
-        woken
+        concerned.map_or_else(Woken::default, |topics| self.waiters.content_changed(&topics))
     }
 }
