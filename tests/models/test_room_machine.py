@@ -1,4 +1,4 @@
-"""Random calls of publishers, of versions and on conditions: the extension does what a model does."""
+"""Random calls of publishers, of versions and on conditions, to a model and to the extension."""
 
 from __future__ import annotations
 
