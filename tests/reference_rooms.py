@@ -222,6 +222,6 @@ class Room(reference.DictionaryChangeMultiView):
         def changed(key: str) -> bool:
             # Of what is not in the content, the removal may have been forgotten.
             is_unknown = key not in self._content and horizon > version
-            return is_unknown or key in self._last and self._last[key].version > version
+            return is_unknown or (key in self._last and self._last[key].version > version)
 
         return changed

@@ -173,6 +173,12 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.publishers.slots[publisher.slot()].is_departed = true;
     }
 
+    /// Its owner is forgotten. It may be named for long after that.
+    pub fn release_departed(&mut self, publisher: PublisherId) {
+        self.publishers.slots[publisher.slot()].is_departed = false;
+        self.release_publisher(publisher);
+    }
+
     /// The publishers that were marked.
     pub fn departed(&self) -> impl Iterator<Item = PublisherId> {
         let departed = self.publishers.slots.iter().filter(|(_, publisher)| publisher.is_departed);

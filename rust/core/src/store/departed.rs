@@ -225,7 +225,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             }
             Departed::Publisher(publisher) => {
                 let woken = self.close_publisher(publisher, displaced);
-                self.journal.release_publisher(publisher);
+                self.journal.release_departed(publisher);
                 return (None, woken);
             }
             Departed::Holder(publisher) => self.journal.release_publisher(publisher),

@@ -204,6 +204,27 @@ fn a_publisher_that_goes_while_the_mutex_is_taken_is_noticed_at_once() {
 }
 
 #[test]
+fn one_that_has_gone_goes_once() {
+    let store = Subject::default();
+    let (stalled, other) = (store.open_view(None), store.open_view(None));
+    let publishers = [(); 2].map(|()| store.open_publisher(false));
+    store.update_on(by(publishers[0]), &mut set("a")).expect("free");
+    for leave in [
+        &(|store: &Subject| drop(store.leave_publisher(publishers[0]))) as &dyn Fn(&Subject),
+        &|store| drop(store.leave(other)),
+        &|store| drop(store.leave_publisher(publishers[1])),
+    ] {
+        let guard = store.lock();
+        leave(&store);
+        drop(guard);
+        assert_eq!(store.get(&"a"), None);
+    }
+    assert_eq!((store.version(), store.stats().tombstones), (2, 1));
+    flushed(&store, stalled);
+    assert!(!store.data.lock().journal.has_publishers());
+}
+
+#[test]
 fn those_who_leave_while_others_work_are_all_noticed() {
     const ROUNDS: u32 = if cfg!(miri) { 5 } else { 2000 };
     let store = Store::<u32, (), (), RandomState>::default();
