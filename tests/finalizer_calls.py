@@ -13,9 +13,11 @@ from contextlib import suppress
 
 import encoded_stores
 from change_buffers import (
+    ConflictError,
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    KeyOwnedError,
     ObjectFrozenError,
 )
 
@@ -41,7 +43,17 @@ class World:
         self.mv.update({"x": 1}, ["y"])
         spare = self.mv.subscribe_changes()
         next(spare)
-        self.spare = [self.mv.create_view().__enter__(), spare, DictionaryChangeMultiView()]
+        self.publisher = self.mv.create_publisher()
+        self.publisher.update({"own": 1})
+        going = self.mv.create_publisher()
+        going.update({"going": 1})
+        self.deaf = self.mv.create_view(without=self.publisher).__enter__()
+        self.spare = [
+            self.mv.create_view().__enter__(),
+            spare,
+            DictionaryChangeMultiView(),
+            going,
+        ]
         self.targets = (self.mv, self.view, self.buffer)
 
 
@@ -90,6 +102,12 @@ CALLS = {
     "make a view": lambda w: view_of(w.mv),
     "remove a view": lambda w: w.mv.remove_view(w.view),
     "leave a view": lambda w: w.context.__exit__(None, None, None),
+    "publish": lambda w: w.publisher.closed or w.publisher.update({"own": 2, "guarded": 2}),
+    "close the publisher": lambda w: w.publisher.close(),
+    "update on a condition": lambda w: w.mv.update({"x": 5}, unchanged_since=w.mv.version),
+    "look up": lambda w: (w.mv.get("guarded"), "x" in w.mv),
+    "come back": lambda w: flush(w.mv.create_view(since=0).__enter__()),
+    "clone": lambda w: [flush(view.clone()) for view in (w.view, w.deaf, w.buffer)],
     "iterate": lambda w: [iterate(w.mv), iterate(w.buffer)],
     "close": lambda w: w.subscription.close(),
     "drop": lambda w: w.spare.clear(),
@@ -195,6 +213,7 @@ def set_and_remove_at_once(w, values):
     w.mv.update({"guarded": values.pop()}, ["guarded"])
     flush(w.view)
     flush(w.lagging)
+    flush(w.deaf)
     next(w.subscription)
     w.spare.clear()
 
@@ -224,13 +243,63 @@ def drop_frozen_view(w, values):
     put(w.mv, values)
     with w.mv.create_view() as view:
         view.freeze()
-        for other in (w.view, w.lagging):
+        for other in (w.view, w.lagging, w.deaf):
             flush(other)
         remove(w.mv)
 
 
 def drop_a_part_of_a_change(w, values):
     DictionaryChange({"guarded": values.pop()}).updates = {}
+
+
+def publish_and(act):
+    """Have a publisher go with its keys."""
+
+    def mutate(w, values):
+        publishers = [w.mv.create_publisher()]
+        publishers[0].update({"guarded": values.pop()})
+        for view in (w.view, w.lagging):
+            flush(view)
+        act(publishers)
+
+    return mutate
+
+
+def publish_over(w, values):
+    put(w.mv, values)
+    if not w.publisher.closed:
+        w.publisher.update({"guarded": None}, ["guarded"])
+
+
+def be_in_conflict(w, values):
+    try:
+        w.mv.update({"guarded": values.pop(), "x": 1}, unchanged_since=0)
+    except ConflictError:
+        return
+    raise AssertionError("no error")
+
+
+def be_owned(w, values):
+    w.owner = w.mv.create_publisher(exclusive=True)
+    w.owner.update({"owned": 1})
+    try:
+        w.mv.update({"guarded": values.pop(), "owned": 1})
+    except KeyOwnedError:
+        return
+    raise AssertionError("no error")
+
+
+def hold_and_be_told_nothing(w, values):
+    put(w.deaf, values)
+    w.publisher.update({"guarded": None})
+    w.deaf._pending_changes  # noqa: B018
+
+
+def clone_and_drop(w, values):
+    put(w.view, values)
+    clone = w.view.clone()
+    flush(w.view)
+    del clone
 
 
 ENDS_OF_A_VIEW = {
@@ -254,6 +323,13 @@ MUTATORS = {
     "drop view": drop_view,
     "drop frozen view": drop_frozen_view,
     "drop a part of a change": drop_a_part_of_a_change,
+    "close a publisher": publish_and(lambda publishers: publishers.pop().close()),
+    "drop a publisher": publish_and(lambda publishers: publishers.clear()),
+    "publish over it": publish_over,
+    "be in conflict": be_in_conflict,
+    "be owned": be_owned,
+    "hold it and be told nothing": hold_and_be_told_nothing,
+    "clone and drop": clone_and_drop,
 }
 for name in ("mv", "view", "buffer"):
     for act in RELEASES:

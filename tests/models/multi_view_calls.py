@@ -16,9 +16,19 @@ from sequential_model import Change, Counts, State, Step, perform
 KEYS = ["a", "b", "c", "d"]
 VIEWS = {"left": None, "right": None, "some": ("a", "b")}
 """The views that are there from the beginning, with their prefixes."""
+PUBLISHERS = {"free": False, "exclusive": True, "leaving": True}
+"""The publishers that are there, and whether they have their keys for themselves."""
+HISTORY = 1000
+"""More removals than there are: which are forgotten depends on who has read what."""
 
 WEIGHTS = {
     "update": 30,
+    "publish": 12,
+    "update_on": 6,
+    "close_publisher": 2,
+    "get": 6,
+    "version": 4,
+    "clone_view": 3,
     "flush": 20,
     "wait": 6,
     "copy_content": 8,
@@ -30,8 +40,11 @@ WEIGHTS = {
     "look": 6,
     "stats": 6,
 }
-MODEL_KINDS = sorted(WEIGHTS.keys() - {"look", "stats"})
+NEWER = {"publish", "update_on", "close_publisher", "get", "version", "clone_view"}
+MODEL_KINDS = sorted(WEIGHTS.keys() - {"look", "stats"} - NEWER)
 """What the model in `reference.py` knows as well."""
+
+UPDATES = {"update", "update_view", "publish", "update_on"}
 
 PATIENCE = 0.0005
 
@@ -74,19 +87,35 @@ def random_programs(
         program = []
         for name in chance.choices(kinds, weights, k=chance.randint(length // 2, length)):
             updates = removals = ()
-            prefixes = None
-            view = ""
-            if name in ("update", "update_view"):
+            prefixes = version = None
+            view = publisher = about = ""
+            snapshot = False
+            if name in UPDATES:
                 keys = chance.sample(KEYS, chance.choice([0, 1, 2, 2, 3]))
                 updates = tuple((key, next(numbers)) for key in keys)
                 removals = tuple(chance.sample(KEYS, chance.choice([0, 0, 1, 2])))
             if name == "create_view":
                 view = f"view {thread}.{len(views)}"
                 prefixes = chance.choice([None, None, ("a",), ("b", "c")])
-            elif name not in ("update", "copy_content", "freeze", "stats"):
+                if "publish" in kinds:
+                    publisher = chance.choice(["", "", "free", "exclusive"])
+                    version = chance.choice([None, None, 0, 1])
+                    snapshot = version is None and chance.random() < 0.3
+            elif name == "clone_view":
+                view, about = f"view {thread}.{len(views)}", chance.choice(views)
+            elif name in ("publish", "close_publisher"):
+                publisher = "leaving" if name != "publish" else chance.choice(list(PUBLISHERS))
+            elif name == "update_on":
+                publisher = chance.choice(["", *PUBLISHERS])
+                version = chance.randrange(8)
+            elif name == "get":
+                about = chance.choice(KEYS)
+            elif name not in ("update", "copy_content", "freeze", "stats", "version"):
                 view = chance.choice(views)
-            program.append(Step(name, view, updates, removals, prefixes))
-            if name == "create_view":
+            program.append(
+                Step(name, view, updates, removals, prefixes, publisher, version, snapshot, about)
+            )
+            if name in ("create_view", "clone_view"):
                 views.append(view)
         programs.append(program)
     return programs
@@ -99,10 +128,16 @@ class Subject:
         self._multi_view = multi_view
         self._views: dict[str, Any] = {}
         self._contexts: list[Any] = []  # a view lives as long as it is referred to
+        self._publishers: dict[str, Any] = {}
 
     def begin(self, encodes: bool) -> State:
         """Make the first views and some content, and give the state in which that leaves it."""
-        state = State()
+        knows = hasattr(self._multi_view, "create_publisher")
+        state = State(counts=knows)
+        for name, exclusive in PUBLISHERS.items() if knows else ():
+            self._publishers[name] = self._multi_view.create_publisher(exclusive=exclusive)
+            step = Step("create_publisher", publisher=name, snapshot=exclusive)
+            _, state = perform(state, step)
         steps = [Step("create_view", name, prefixes=prefixes) for name, prefixes in VIEWS.items()]
         for step in [*steps, Step("update", updates=(("a", -1), ("b", -2)))]:
             self.outcome(step, random.Random(0))()
@@ -117,7 +152,9 @@ class Subject:
         if step.name == "create_view":
             return lambda: self._create_view(step)
         views, name = self._views, step.view  # a thread may yet have to make the view
-        if step.name in ("update", "update_view"):
+        if step.name == "clone_view":
+            return lambda: self._clone_view(step)
+        if step.name in UPDATES:
             updates: Mapping[str, Value] = {key: Value(number) for key, number in step.updates}
             removals: Any = list(step.removals)
             if chance.random() < 0.5:
@@ -125,9 +162,11 @@ class Subject:
             # Handed over, so that a value ends in whichever call replaces or removes it.
             arguments = [(updates, removals)]
             del updates, removals
-            if step.name == "update":
-                return lambda: self._multi_view.update(*arguments.pop())
-            return lambda: views[name].update(*arguments.pop())
+            if step.name == "update_view":
+                return lambda: views[name].update(*arguments.pop())
+            update = self._publishers.get(step.publisher, self._multi_view).update
+            options = {} if step.version is None else {"unchanged_since": step.version}
+            return lambda: update(*arguments.pop(), **options)
         timeout = chance.choice([0, PATIENCE])
         return {
             "flush": lambda: views[name].flush_changed_nowait(),
@@ -138,12 +177,24 @@ class Subject:
             "freeze": self._multi_view.freeze,
             "copy_content": self._multi_view.copy_content,
             "stats": lambda: self._multi_view.stats(),
+            "get": lambda: self._multi_view.get(step.about),
+            "version": lambda: self._multi_view.version,
+            "close_publisher": lambda: self._publishers[step.publisher].close(),
         }[step.name]
 
     def _create_view(self, step: Step) -> None:
-        context = self._multi_view.create_view(*filter(None, [step.prefixes]))
+        options = {
+            "without": self._publishers.get(step.publisher),
+            "since": step.version,
+            "snapshot": step.snapshot or None,
+        }
+        options = {name: value for name, value in options.items() if value is not None}
+        context = self._multi_view.create_view(*filter(None, [step.prefixes]), **options)
         self._views[step.view] = context.__enter__()
         self._contexts.append(context)
+
+    def _clone_view(self, step: Step) -> None:
+        self._views[step.view] = self._views[step.about].clone()
 
 
 def record_random_calls(
@@ -168,8 +219,10 @@ def translate(step: Step, result: Any) -> Any:
     """Put what a call returned or raised in the terms of the model."""
     if isinstance(result, Exception):
         return type(result).__name__
-    if result is None:
-        return None
+    if result is None or step.name == "version":
+        return result
+    if step.name == "get":
+        return result.number
     if step.name == "stats":
         return Counts(result.keys, result.views, result.updates, result.flushes)
     if step.name == "copy_content":
@@ -178,5 +231,8 @@ def translate(step: Step, result: Any) -> Any:
         return frozenset((key, value.number) for key, value in result.items())
     updates, removals = result
     return Change(
-        frozenset((key, value.number) for key, value in updates.items()), frozenset(removals)
+        frozenset((key, value.number) for key, value in updates.items()),
+        frozenset(removals),
+        getattr(result, "version", None),
+        getattr(result, "is_complete", False),
     )

@@ -13,6 +13,9 @@ Items = tuple[tuple[str, Any], ...]
 
 FROZEN = "ObjectFrozenError"
 TIMEOUT = "TimeoutError"
+CONFLICT = "ConflictError"
+OWNED = "KeyOwnedError"
+WRONG = "ValueError"
 
 
 class Step(NamedTuple):
@@ -23,6 +26,13 @@ class Step(NamedTuple):
     updates: Items = ()
     removals: tuple[str, ...] = ()
     prefixes: tuple[str, ...] | None = None
+    publisher: str = ""
+    """By which an update is made, or without which a view is."""
+    version: int | None = None
+    """Since which nothing may have changed, or what has changed is owed."""
+    snapshot: bool = False
+    about: str = ""
+    """The key that is looked up, or the view that is cloned."""
 
     def __str__(self) -> str:
         arguments = [
@@ -30,6 +40,10 @@ class Step(NamedTuple):
             *([str(dict(self.updates))] if self.updates else []),
             *([f"removals={list(self.removals)}"] if self.removals else []),
             *([f"prefixes={list(self.prefixes)}"] if self.prefixes is not None else []),
+            *([f"publisher={self.publisher}"] if self.publisher else []),
+            *([f"since={self.version}"] if self.version is not None else []),
+            *(["snapshot"] if self.snapshot else []),
+            *([self.about] if self.about else []),
         ]
         return f"{self.name}({', '.join(arguments)})"
 
@@ -39,9 +53,14 @@ class Change(NamedTuple):
 
     updates: frozenset[tuple[str, Any]]
     removals: frozenset[str]
+    version: int | None = None
+    is_complete: bool = False
 
     def __str__(self) -> str:
-        return f"{dict(sorted(self.updates))} without {sorted(self.removals)}"
+        parts = f"{dict(sorted(self.updates))} without {sorted(self.removals)}"
+        if self.version is None:
+            return parts
+        return f"{'all' if self.is_complete else 'changes'} up to {self.version}: {parts}"
 
 
 class Counts(NamedTuple):
@@ -62,6 +81,18 @@ class View(NamedTuple):
     attached: bool = True
     """Whether statistics count it: until it is frozen by itself, removed or dropped."""
     prefixes: tuple[str, ...] | None = None
+    without: str = ""
+    owes_all: bool = False
+    owes_at_once: bool = False
+    detached: int | None = None
+
+    def feed(self, updates: Items, removals: Iterable[str], by: str) -> View:
+        """Hear of a change to the content."""
+        if not by or by != self.without:
+            return self.merge(updates, removals)
+        named = {*dict(updates), *removals}
+        pending = frozenset(item for item in self.updates if item[0] not in named)
+        return self._replace(updates=pending, removals=self.removals - named)
 
     def merge(self, updates: Items, removals: Iterable[str]) -> View:
         """Add to what is pending the part of a change that is about keys of this view."""
@@ -81,7 +112,23 @@ class View(NamedTuple):
     @property
     def pending(self) -> bool:
         """Whether a flush would give something."""
-        return bool(self.updates or self.removals)
+        return bool(self.updates or self.removals or self.owes_at_once)
+
+
+class Last(NamedTuple):
+    """The last change of a key."""
+
+    version: int
+    by: str
+    updates: Items
+    removals: tuple[str, ...]
+
+
+class Publisher(NamedTuple):
+    """An owner's hand."""
+
+    exclusive: bool = False
+    closed: bool = False
 
 
 class State(NamedTuple):
@@ -92,6 +139,11 @@ class State(NamedTuple):
     views: frozenset[tuple[str, View]] = frozenset()
     updates: int = 0
     flushes: int = 0
+    version: int = 0
+    last: frozenset[tuple[str, Last]] = frozenset()
+    publishers: frozenset[tuple[str, Publisher]] = frozenset()
+    counts: bool = True
+    """Whether changes say what they are: the model in `reference.py` does not know."""
 
     def with_view(self, name: str, view: View) -> State:
         """Add a view, or replace one."""
@@ -104,20 +156,78 @@ def perform(state: State, step: Step) -> tuple[Any, State]:
 
 
 def _update(state: State, step: Step) -> tuple[Any, State]:
+    publishers = dict(state.publishers)
+    if step.publisher and publishers[step.publisher].closed:
+        return WRONG, state
     if state.frozen:
         return FROZEN, state
-    content = dict(state.content)
-    content.update(step.updates)
-    for key in step.removals:
+    if step.version is not None and step.version > state.version:
+        return WRONG, state
+    names, last = {*dict(step.updates), *step.removals}, dict(state.last)
+    known = [last[name] for name in names if name in last]
+    for change in known:
+        if change.by not in ("", step.publisher) and not change.removals:
+            owner = publishers[change.by]
+            if owner.exclusive and not owner.closed:
+                return OWNED, state
+    if step.version is not None and any(change.version > step.version for change in known):
+        return CONFLICT, state
+    return None, _changed(state, step.updates, step.removals, step.publisher)
+
+
+def _changed(state: State, updates: Items, removals: Iterable[str], by: str) -> State:
+    if not updates and not removals:
+        return state
+    content, last = dict(state.content), dict(state.last)
+    content.update(updates)
+    for key in removals:
         content.pop(key, None)
+    for key in {*dict(updates), *removals}:
+        values = tuple(item for item in updates if item[0] == key)
+        gone = (key,) if key in removals else ()
+        last[key] = Last(state.version + 1, by, values, gone)
     views = {
-        (name, view if view.frozen else view.merge(step.updates, step.removals))
+        (name, view if view.frozen else view.feed(updates, removals, by))
         for name, view in state.views
     }
-    count = state.updates + bool(step.updates or step.removals)
-    return None, state._replace(
-        content=tuple(content.items()), views=frozenset(views), updates=count
+    return state._replace(
+        content=tuple(content.items()),
+        views=frozenset(views),
+        updates=state.updates + 1,
+        version=state.version + 1,
+        last=frozenset(last.items()),
     )
+
+
+def _create_publisher(state: State, step: Step) -> tuple[Any, State]:
+    publisher = Publisher(exclusive=step.snapshot)
+    return None, state._replace(
+        publishers=frozenset({**dict(state.publishers), step.publisher: publisher}.items())
+    )
+
+
+def _close_publisher(state: State, step: Step) -> tuple[Any, State]:
+    publishers = dict(state.publishers)
+    publisher = publishers[step.publisher]
+    if publisher.closed:
+        return None, state
+    publishers[step.publisher] = publisher._replace(closed=True)
+    state = state._replace(publishers=frozenset(publishers.items()))
+    own = [key for key, last in state.last if last.by == step.publisher and not last.removals]
+    return None, state if state.frozen else _changed(state, (), own, step.publisher)
+
+
+def _get(state: State, step: Step) -> tuple[Any, State]:
+    return dict(state.content).get(step.about), state
+
+
+def _version(state: State, step: Step) -> tuple[Any, State]:
+    return state.version, state
+
+
+def _clone_view(state: State, step: Step) -> tuple[Any, State]:
+    view = dict(state.views)[step.about]
+    return None, state.with_view(step.view, view)
 
 
 def _update_view(state: State, step: Step) -> tuple[Any, State]:
@@ -133,9 +243,14 @@ def _take(state: State, step: Step, otherwise: Any) -> tuple[Any, State]:
     view = dict(state.views)[step.view]
     if not view.pending:
         return (FROZEN if view.frozen else otherwise), state
-    empty = view._replace(updates=frozenset(), removals=frozenset())
+    empty = view._replace(
+        updates=frozenset(), removals=frozenset(), owes_all=False, owes_at_once=False
+    )
     after = state.with_view(step.view, empty)._replace(flushes=state.flushes + 1)
-    return Change(view.updates, view.removals), after
+    if not state.counts:
+        return Change(view.updates, view.removals), after
+    version = state.version if view.detached is None else view.detached
+    return Change(view.updates, view.removals, version, view.owes_all), after
 
 
 def _flush(state: State, step: Step) -> tuple[Any, State]:
@@ -153,12 +268,28 @@ def _freeze(state: State, step: Step) -> tuple[Any, State]:
 
 
 def _freeze_view(state: State, step: Step) -> tuple[Any, State]:
-    view = dict(state.views)[step.view]._replace(frozen=True, attached=False)
+    view = dict(state.views)[step.view]
+    detached = state.version if view.detached is None else view.detached
+    view = view._replace(frozen=True, attached=False, detached=detached)
     return None, state.with_view(step.view, view)
 
 
 def _create_view(state: State, step: Step) -> tuple[Any, State]:
-    view = View(prefixes=step.prefixes).merge(state.content, ())
+    publishers = dict(state.publishers)
+    if step.version is not None and step.version > state.version:
+        return WRONG, state
+    if step.publisher and publishers[step.publisher].closed:
+        return WRONG, state
+    view = View(prefixes=step.prefixes, without=step.publisher)
+    last = dict(state.last)
+    if step.version is None:
+        view = view._replace(owes_all=True, owes_at_once=step.snapshot)
+        for item in state.content:
+            view = view.feed((item,), (), last[item[0]].by)
+    else:
+        for change in last.values():
+            if change.version > step.version:
+                view = view.feed(change.updates, change.removals, change.by)
     return None, state.with_view(step.view, view._replace(frozen=state.frozen))
 
 
@@ -177,6 +308,13 @@ def _stats(state: State, step: Step) -> tuple[Any, State]:
 
 OPERATIONS = {
     "update": _update,
+    "publish": _update,
+    "update_on": _update,
+    "create_publisher": _create_publisher,
+    "close_publisher": _close_publisher,
+    "get": _get,
+    "version": _version,
+    "clone_view": _clone_view,
     "update_view": _update_view,
     "flush": _flush,
     "wait": _wait,

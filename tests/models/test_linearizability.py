@@ -10,8 +10,8 @@ import pytest
 
 from change_buffers import DictionaryChangeMultiView
 from linearizability import assert_linearizable, overlapping
-from multi_view_calls import WEIGHTS, record_random_calls
-from sequential_model import FROZEN, TIMEOUT
+from multi_view_calls import HISTORY, WEIGHTS, record_random_calls
+from sequential_model import CONFLICT, FROZEN, OWNED, TIMEOUT, WRONG
 
 HISTORIES = 400
 LENGTH = 6
@@ -39,7 +39,12 @@ def test_what_threads_see_can_be_explained_by_an_order_of_their_calls(threads, s
     for number in range(HISTORIES):
         chance = random.Random(f"{seed} {number}")
         start, calls = record_random_calls(
-            DictionaryChangeMultiView(), chance, threads, LENGTH, list(WEIGHTS), number % 2 == 1
+            DictionaryChangeMultiView(history=HISTORY),
+            chance,
+            threads,
+            LENGTH,
+            list(WEIGHTS),
+            number % 2 == 1,
         )
         assert_linearizable(calls, start)
         made += len(calls)
@@ -48,14 +53,19 @@ def test_what_threads_see_can_be_explained_by_an_order_of_their_calls(threads, s
     print(f"{met / made:.0%} of {made} calls overlapped another; {dict(errors)}")
     # Otherwise nothing was shown but that a single thread is served well.
     assert met > 0
-    assert errors.keys() == {FROZEN, TIMEOUT}
+    assert errors.keys() == {FROZEN, TIMEOUT, CONFLICT, OWNED, WRONG}
 
 
 def test_what_a_single_thread_sees_is_what_the_model_says(seed):
     for number in range(HISTORIES):
         chance = random.Random(f"{seed} {number}")
         start, calls = record_random_calls(
-            DictionaryChangeMultiView(), chance, 1, 5 * LENGTH, list(WEIGHTS), number % 2 == 1
+            DictionaryChangeMultiView(history=HISTORY),
+            chance,
+            1,
+            5 * LENGTH,
+            list(WEIGHTS),
+            number % 2 == 1,
         )
         assert_linearizable(calls, start)
         assert overlapping(calls) == 0

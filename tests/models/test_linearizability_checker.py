@@ -14,7 +14,7 @@ from sequential_model import FROZEN, TIMEOUT, Change, State, Step, View, perform
 
 
 def state(**content):
-    return State().with_view("view", View())._replace(content=tuple(content.items()))
+    return State(counts=False).with_view("view", View())._replace(content=tuple(content.items()))
 
 
 def change(*removals, **updates):

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from change_buffers import (
+    ConflictError,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    KeyOwnedError,
     ObjectFrozenError,
 )
 from soak.stage import SoakError, Stage, Tally, frozen
@@ -112,6 +114,57 @@ def live_and_freeze(multi_view: DictionaryChangeMultiView, chance: random.Random
         raise SoakError(f"a frozen multi-view gave {given}")
 
 
+def publish_and_go(multi_view: DictionaryChangeMultiView, chance: random.Random) -> None:
+    keys = [f"published.{chance.random()}" for _ in range(10)]
+    with multi_view.create_publisher(exclusive=True) as publisher:
+        publisher.update(dict.fromkeys(keys, publisher))
+        with suppress(KeyOwnedError):
+            multi_view.update({keys[0]: 1})
+            raise SoakError("a key of an exclusive publisher was set by another")
+        if keys[0] not in multi_view:
+            raise SoakError("a key has gone before its publisher")
+    if any(key in multi_view for key in keys):
+        raise SoakError("a key has not gone with its publisher")
+
+
+def drop_publisher(multi_view: DictionaryChangeMultiView, chance: random.Random) -> None:
+    publisher = multi_view.create_publisher()
+    key = f"dropped.{chance.random()}"
+    publisher.update({key: bytes(1000), f"avatar.{chance.randrange(50)}": 1})
+    view = multi_view.create_view(key, without=publisher).__enter__()
+    del publisher
+    if key in multi_view:
+        raise SoakError("a key has not gone with its publisher")
+    if view.flush_changed_nowait() is not None:
+        raise SoakError("a view was told of what it did not want to hear")
+
+
+def come_back(multi_view: DictionaryChangeMultiView, chance: random.Random) -> None:
+    key = f"missed.{chance.random()}"
+    version = multi_view.version
+    multi_view.update({key: 1})
+    with multi_view.create_view(key, since=version) as view:
+        change = view.flush_changed_blocking(timeout=10)
+        if change.updates != {key: 1} or change.version <= version:
+            raise SoakError("what was missed was not caught up with")
+        multi_view.update(None, [key])
+        clone = view.clone()
+        for each in (view, clone):
+            if each.flush_changed_blocking(timeout=10).removals != {key}:
+                raise SoakError("a clone does not owe the same")
+
+
+def count_on_condition(multi_view: DictionaryChangeMultiView, chance: random.Random) -> None:
+    key = f"count.{chance.random()}"
+    multi_view.update({key: 0})
+    version = multi_view.version
+    multi_view.update({key: multi_view.get(key) + 1}, unchanged_since=version)
+    with suppress(ConflictError):
+        multi_view.update({key: 5}, unchanged_since=version)
+        raise SoakError("a conflict was not seen")
+    multi_view.update(None, [key])
+
+
 VIEWS_OPENED: dict[Callable[[DictionaryChangeMultiView, random.Random], None], int] = {
     break_out: 1,
     close_subscription: 1,
@@ -124,6 +177,10 @@ VIEWS_OPENED: dict[Callable[[DictionaryChangeMultiView, random.Random], None], i
     wait_in_vain: 1,
     die_with_a_view: 1,
     live_and_freeze: 4,
+    publish_and_go: 0,
+    drop_publisher: 1,
+    come_back: 2,
+    count_on_condition: 0,
 }
 
 
