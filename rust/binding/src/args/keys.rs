@@ -2,16 +2,19 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString};
 
 use crate::args::errors::{caused, type_name};
 use crate::args::name::Name;
+
+/// From how many keys on it is worth calling Python's own function.
+const WORTH_A_CALL: usize = 8;
 
 /// A new dictionary of what was passed as `updates`, with exact `str` keys.
 pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let Updates { dict, is_own } = own_or_borrowed_dict(updates)?;
     let dict = if is_own { dict } else { dict.copy()? };
-    if dict.keys().iter().all(|key| key.is_exact_instance_of::<PyString>()) {
+    if dict.iter().all(|(key, _)| key.is_exact_instance_of::<PyString>()) {
         return Ok(dict);
     }
     with_exact_keys(&dict)
@@ -19,7 +22,33 @@ pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'
 
 /// A new set of what was passed as `removals`, of exact `str`.
 pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PySet>> {
+    if let Some(set) = set_of_exact(removals) {
+        return Ok(set);
+    }
     PySet::new(removals.py(), names(removals)?.into_iter().map(Name::into_text))
+}
+
+/// A new set of the same keys, if these are a plain set or list of exact `str`. Runs no Python code.
+fn set_of_exact<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PySet>> {
+    let py = removals.py();
+    let is_exact = |key: Bound<'py, PyAny>| key.is_exact_instance_of::<PyString>();
+    if removals.is_exact_instance_of::<PySet>() || removals.is_exact_instance_of::<PyFrozenSet>() {
+        // Python copies it as a whole, and makes a list of it, in less time than it takes to go
+        // through it.
+        let set = py.get_type::<PySet>().call1((removals,)).ok()?;
+        let keys = py.get_type::<PyList>().call1((&set,)).ok()?.cast_into::<PyList>().ok()?;
+        return if keys.iter().all(is_exact) { set.cast_into().ok() } else { None };
+    }
+    let keys = removals.cast_exact::<PyList>().ok()?;
+    // Another thread may change it at the same time.
+    let copy = if cfg!(Py_GIL_DISABLED) { keys.get_slice(0, keys.len()) } else { keys.clone() };
+    if !copy.iter().all(is_exact) {
+        return None;
+    }
+    if copy.len() < WORTH_A_CALL {
+        return PySet::new(py, copy).ok();
+    }
+    py.get_type::<PySet>().call1((copy,)).ok()?.cast_into().ok()
 }
 
 /// What was passed as `updates`, as a dictionary.

@@ -121,17 +121,51 @@ impl DictionaryChange {
     }
 }
 
+/// A new dictionary of both, of which the other wins.
+fn united_dicts<'py>(
+    one: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = one.py();
+    let Ok(dict) = one.cast_exact::<PyDict>() else {
+        let dict = py.get_type::<PyDict>().call1((one,))?;
+        dict.call_method1(intern!(py, "update"), (other,))?;
+        return Ok(dict);
+    };
+    let dict = dict.copy()?;
+    match other.cast_exact::<PyDict>() {
+        Ok(other) => dict.update(other.as_mapping())?,
+        Err(_) => drop(dict.call_method1(intern!(py, "update"), (other,))?),
+    }
+    Ok(dict.into_any())
+}
+
+/// A new set of both.
+fn united_sets<'py>(
+    one: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = one.py();
+    let is_empty =
+        |set: &Bound<'_, PyAny>| set.cast_exact::<PySet>().is_ok_and(PySetMethods::is_empty);
+    let set = if is_empty(one) {
+        PySet::empty(py)?.into_any()
+    } else {
+        py.get_type::<PySet>().call1((one,))?
+    };
+    if !is_empty(other) {
+        set.call_method1(intern!(py, "update"), (other,))?;
+    }
+    Ok(set)
+}
+
 #[pymethods]
 impl DictionaryChange {
     // Takes anything, for the sake of subclasses with another signature of `__init__`.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(updates=None, removals=None)")]
-    fn new(
-        py: Python<'_>,
-        _args: &Bound<'_, PyTuple>,
-        _kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
-        Self::owning(py, Dicts { updates: PyDict::new(py).unbind(), removals: None }, None)
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { parts: Mutex::default(), encoding: None }
     }
 
     #[pyo3(signature = (updates = None, removals = None))]
@@ -193,12 +227,15 @@ impl DictionaryChange {
         d: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        if !d.hasattr(intern!(py, "get"))? {
+        if !d.is_exact_instance_of::<PyDict>() && !d.hasattr(intern!(py, "get"))? {
             let name = type_name(d);
             return Err(PyTypeError::new_err(format!("d must be a mapping, not {name}")));
         }
-        let part = |name| d.call_method1(intern!(py, "get"), (name,));
-        cls.call1((part("updates")?, part("removals")?))
+        let part = |name| match d.cast_exact::<PyDict>() {
+            Ok(dict) => dict.get_item(name),
+            Err(_) => d.call_method1(intern!(py, "get"), (name,)).map(Some),
+        };
+        cls.call1((part(intern!(py, "updates"))?, part(intern!(py, "removals"))?))
     }
 
     /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
@@ -230,10 +267,8 @@ impl DictionaryChange {
         };
         let (other_updates, other_removals) = (part("updates")?, part("removals")?);
         let (updates, removals) = self.parts(py)?;
-        let updates = py.get_type::<PyDict>().call1((updates,))?;
-        updates.call_method1(intern!(py, "update"), (other_updates,))?;
-        let removals = py.get_type::<PySet>().call1((removals,))?;
-        removals.call_method1(intern!(py, "update"), (other_removals,))?;
+        let updates = united_dicts(updates.bind(py), &other_updates)?;
+        let removals = united_sets(removals.bind(py), &other_removals)?;
         let source = self.parts.lock().source.clone();
         self.replace(Parts { source, ..Parts::of(updates, removals) });
         Ok(())
