@@ -25,14 +25,14 @@ pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<
     if let Some(set) = set_of_exact(removals) {
         return Ok(set);
     }
-    PySet::new(removals.py(), names(removals)?.into_iter().map(Name::into_text))
+    PySet::new(removals.py(), names(removals)?.names.into_iter().map(Name::into_text))
 }
 
 /// A new set of the same keys, if these are a plain set or list of exact `str`. Runs no Python code.
 fn set_of_exact<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PySet>> {
     let py = removals.py();
     let is_exact = |key: Bound<'py, PyAny>| key.is_exact_instance_of::<PyString>();
-    if removals.is_exact_instance_of::<PySet>() || removals.is_exact_instance_of::<PyFrozenSet>() {
+    if is_exact_set(removals) {
         // Python copies it as a whole, and makes a list of it, in less time than it takes to go
         // through it.
         let set = py.get_type::<PySet>().call1((removals,)).ok()?;
@@ -85,7 +85,13 @@ pub(crate) fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<
 }
 
 /// What was passed as `removals`.
-pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
+pub(crate) struct Names {
+    pub(crate) names: Vec<Name>,
+    /// Whether none of them is there twice, as far as is known.
+    pub(crate) are_distinct: bool,
+}
+
+pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Names> {
     let py = removals.py();
     let is_text = removals.is_instance_of::<PyString>()
         || removals.is_instance_of::<PyBytes>()
@@ -96,10 +102,13 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
             type_name(removals)
         )));
     }
-    if cfg!(Py_GIL_DISABLED) && removals.is_exact_instance_of::<PySet>() {
-        // As for a dict: another thread may change it at the same time.
-        let copy = removals.call_method0("copy")?;
-        return copy.try_iter()?.map(|key| name(&key?, "removals")).collect();
+    if is_exact_set(removals) {
+        // A list of it is gone through faster, and as it is at one moment, whatever another thread
+        // does to it. No key is there twice, unless some that seem different have the same text.
+        let keys = py.get_type::<PyList>().call1((removals,))?.cast_into::<PyList>()?;
+        let are_distinct = keys.iter().all(|key| key.is_exact_instance_of::<PyString>());
+        let names = keys.iter().map(|key| name(&key, "removals")).collect::<PyResult<_>>()?;
+        return Ok(Names { names, are_distinct });
     }
     let items = removals.try_iter().map_err(|cause| {
         let name = type_name(removals);
@@ -110,7 +119,12 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
             cause
         }
     })?;
-    items.map(|key| name(&key?, "removals")).collect()
+    let names = items.map(|key| name(&key?, "removals")).collect::<PyResult<_>>()?;
+    Ok(Names { names, are_distinct: false })
+}
+
+fn is_exact_set(object: &Bound<'_, PyAny>) -> bool {
+    object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>()
 }
 
 fn name(key: &Bound<'_, PyAny>, argument: &str) -> PyResult<Name> {
