@@ -45,6 +45,30 @@ $(VENV)/built: $(SOURCES) $(VENV)/dependencies
 .PHONY: build
 build: $(VENV)/built ## Build the module into .venv
 
+# It needs CPython 3.13 or newer. Without warnings about what it misses, which is so on purpose.
+$(VENV)/nanover: $(VENV)/dependencies
+	$(BIN)/python -m pip install --quiet --only-binary :all: --group nanover
+	$(BIN)/python -m pip install --quiet --no-warn-conflicts --no-deps --group nanover-without-dependencies
+	@touch $@
+
+.PHONY: nanover
+nanover: $(VENV)/nanover
+
+# One of your own, or the newest that is found or can be fetched; its environment is one by itself.
+NANOVER_PYTHON ?=
+WITH_NANOVER = python="$(NANOVER_PYTHON)"; \
+	python="$${python:-$$($(PYTHON) tools/interpreters.py --find for-nanover)}" && test -n "$$python" \
+	|| { echo "NanoVer needs CPython 3.13 or newer: say make NANOVER_PYTHON=/path/to/python"; exit 1; }; \
+	$(MAKE) --no-print-directory PYTHON="$$python" VENV=.venv-nanover
+
+.PHONY: test-nanover
+test-nanover: | tools ## Run the tests against NanoVer's own released package
+	@$(WITH_NANOVER) test-in-nanover
+
+.PHONY: test-in-nanover
+test-in-nanover: build nanover
+	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests -k 'with_nanover or nanover.md'
+
 .PHONY: demo
 demo: build ## Show the main job: a room of 50 clients
 	$(BIN)/python examples/room.py
@@ -65,13 +89,13 @@ test-loom: | tools ## Run the models of the Rust core in every order of threads
 	$(LOOM) test --quiet $(IN_LOOM) --profile proof --test 'loom*'
 
 .PHONY: test-miri
-test-miri: | tools ## Run the tests of the Rust core under Miri, where it is there
+test-miri: | tools ## Run the tests of the Rust core under Miri, if there is a toolchain with it
 	@for toolchain in '' +nightly; do \
 		if cargo $$toolchain miri --version >/dev/null 2>&1; then \
 			exec cargo $$toolchain miri test --quiet --locked --package change-buffers-core --lib --tests; \
 		fi; \
 	done; \
-	echo "test-miri: skipped, no toolchain here has Miri; rustup +nightly component add miri"
+	echo "this needs a toolchain with Miri: rustup toolchain install nightly --component miri"; exit 1
 
 FUZZ_SECONDS ?= 60
 
@@ -216,8 +240,27 @@ check-wheels: $(VENV)/wheels-dependencies ## Test what is in dist/, in empty env
 	$(BIN)/python tools/check_dist.py --build dist
 	$(BIN)/python tools/check_wheels.py --tests '$(CHECK_TESTS)' dist
 
+# What is measured is the interpreter that PYTHON names, else the newest at hand. Each has an
+# environment of its own, with NanoVer in it if that can be.
+GIVEN_PYTHON := $(if $(filter file,$(origin PYTHON)),,$(PYTHON))
+VERSION := import sys, sysconfig; print("%d.%d.%d" % sys.version_info[:3], end="t" * bool(sysconfig.get_config_var("Py_GIL_DISABLED")))
+IN_BENCH = python="$(GIVEN_PYTHON)"; \
+	python="$${python:-$$($(PYTHON) tools/interpreters.py --find for-nanover || echo $(PYTHON))}"; \
+	venv=".venv-$$("$$python" -c '$(VERSION)')" && \
+	$(MAKE) --no-print-directory PYTHON="$$python" VENV="$$venv"
+
+$(VENV)/rival: $(VENV)/built
+	@if $(BIN)/python -c '$(VERSION); sys.exit(sys.version_info < (3, 13) or bool(sysconfig.get_config_var("Py_GIL_DISABLED")))' >/dev/null; \
+		then $(MAKE) --no-print-directory nanover; \
+		else echo "NanoVer needs CPython 3.13 or newer, with the GIL: measured against a model of it"; fi
+	@touch $@
+
 .PHONY: bench
-bench: build ## Measure against the pure-Python model, as ratios
+bench: | tools ## Measure against NanoVer's module, as ratios (PYTHON=python3.14)
+	@$(IN_BENCH) bench-here
+
+.PHONY: bench-here
+bench-here: build $(VENV)/rival
 	cargo bench --quiet --locked --package change-buffers-core --bench journal -- --quiet
 	$(BIN)/python -m pytest benches --quiet --benchmark-only --benchmark-quiet
 
@@ -226,8 +269,20 @@ $(VENV)/report-dependencies: pyproject.toml | $(BIN)/python
 	@touch $@
 
 .PHONY: bench-report
-bench-report: build $(VENV)/report-dependencies ## Measure all of docs/performance.md anew (OPTIONS=--quick)
+bench-report: | tools ## Measure all of docs/performance.md anew (OPTIONS=--quick, PYTHON=python3.14)
+	@$(IN_BENCH) bench-report-here
+
+.PHONY: bench-report-here
+bench-report-here: build $(VENV)/rival $(VENV)/report-dependencies
 	cd benches && $(abspath $(BIN))/python -m report $(OPTIONS)
+
+.PHONY: bench-nanover
+bench-nanover: | tools ## Measure NanoVer's own server with its clients, a quarter of an hour (OPTIONS=--quick)
+	@$(WITH_NANOVER) bench-in-nanover
+
+.PHONY: bench-in-nanover
+bench-in-nanover: build nanover $(VENV)/report-dependencies
+	@cd benches && $(abspath $(BIN))/python -m sockets $(OPTIONS)
 
 .PHONY: bench-builds
 bench-builds: build ## Measure against the build of another commit (OPTIONS=COMMIT)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from contenders import MODEL, OURS, Room, count, numbered
+from contenders import OURS, RIVAL, Room, count, numbered
 from measure import Compare, Timed
 
 LEVEL = 0.9
@@ -80,10 +80,10 @@ def test_update_and_copy(compare: Compare, keys: int) -> None:
 
 
 @pytest.mark.parametrize("keys", SIZES)
-def test_update_and_copy_of_model(compare: Compare, keys: int) -> None:
+def test_update_and_copy_of_rival(compare: Compare, keys: int) -> None:
     compare(
         f"update 1 key, copy_content, {count(keys, 'key')}",
-        rival=update_and_copy(MODEL, keys),
+        rival=update_and_copy(RIVAL, keys),
         ours=update_and_copy(OURS, keys),
     )
 
@@ -91,7 +91,7 @@ def test_update_and_copy_of_model(compare: Compare, keys: int) -> None:
 def test_enter_view(compare: Compare) -> None:
     compare(
         "create_view, 10,000 keys",
-        rival=enter_view(MODEL, 10_000),
+        rival=enter_view(RIVAL, 10_000),
         ours=enter_view(OURS, 10_000),
     )
 
@@ -109,6 +109,6 @@ def test_enter_view_is_independent_of_keys(compare: Compare) -> None:
 def test_enter_and_leave_view(compare: Compare) -> None:
     compare(
         "create_view, exit unflushed, 10,000 keys",
-        rival=enter_and_leave_view(MODEL, 10_000),
+        rival=enter_and_leave_view(RIVAL, 10_000),
         ours=enter_and_leave_view(OURS, 10_000),
     )

@@ -1,6 +1,6 @@
 """All avatars have moved, every view flushes and encodes: 100 views, 100 avatars of 400 bytes.
 
-Against packing each change for itself with the same library: ours, or the model's.
+Against packing each change for itself with the same library: ours, or the rival's.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from contenders import MODEL, OURS, Room, count, numbered
+from contenders import OURS, RIVAL, Room, count, numbered
 from measure import Compare, Timed
 
 AHEAD = 1
@@ -52,11 +52,11 @@ for flush in flushes:
 def test_fan_out(compare: Compare, keys: int, views: int) -> None:
     compare(
         f"{count(keys, 'key')}, {count(views, 'view')}",
-        rival=fan_out(MODEL, keys, views),
+        rival=fan_out(RIVAL, keys, views),
         ours=fan_out(OURS, keys, views),
         target=TARGETS.get((keys, views), AHEAD),
     )
 
 
 def test_room_tick(compare: Compare) -> None:
-    compare(f"a tick of a room of {CLIENTS} clients", rival=room_tick(MODEL), ours=room_tick(OURS))
+    compare(f"a tick of a room of {CLIENTS} clients", rival=room_tick(RIVAL), ours=room_tick(OURS))

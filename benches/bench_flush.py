@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from contenders import MODEL, OURS, count, numbered
+from contenders import OURS, RIVAL, count, numbered
 from measure import Compare, Timed
 
 AHEAD = 1
@@ -29,7 +29,7 @@ def update_and_flush(implementation: ModuleType, keys: int) -> Timed:
 def test_update_and_flush(compare: Compare, keys: int) -> None:
     compare(
         count(keys, "key"),
-        rival=update_and_flush(MODEL, keys),
+        rival=update_and_flush(RIVAL, keys),
         ours=update_and_flush(OURS, keys),
         target=TARGETS.get(keys, AHEAD),
     )

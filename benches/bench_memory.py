@@ -15,6 +15,7 @@ import pytest
 
 import idle_views
 import kept_bytes
+from contenders import RIVAL_NAME
 from ratios import Row
 
 LIMIT = 4096
@@ -43,10 +44,10 @@ def printed_by(script: str, *arguments: str) -> float:
 @pytest.mark.parametrize("state", ["idle", "new"])
 def test_memory(benchmark: Any, add_row: Callable[[Row], None], section: str, state: str) -> None:
     ours = benchmark.pedantic(printed_by, args=(idle_views.__file__, "ours", state))
-    model = printed_by(idle_views.__file__, "model", state)
-    benchmark.extra_info.update(unit="B", ours=ours, model=model)
+    theirs = printed_by(idle_views.__file__, RIVAL_NAME, state)
+    benchmark.extra_info.update(unit="B", ours=ours, theirs=theirs)
     add_row(Row(section, NAMES[state], "limit", LIMIT, ours, target=1, unit="B"))
-    add_row(Row(section, NAMES[state], "model", model, ours, target=None, unit="B"))
+    add_row(Row(section, NAMES[state], RIVAL_NAME, theirs, ours, target=None, unit="B"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

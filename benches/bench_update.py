@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from contenders import MODEL, OURS, Room, count, numbered
+from contenders import OURS, RIVAL, Room, count, numbered
 from measure import Compare, Timed
 
 TARGETS = {(1, 0): 4, (1, 1): 8, (1, 1000): 1000}
@@ -31,7 +31,7 @@ def update(implementation: ModuleType, keys: int, views: int) -> Timed:
 def test_update(compare: Compare, keys: int, views: int) -> None:
     compare(
         f"{count(keys, 'key')}, {count(views, 'view')}",
-        rival=update(MODEL, keys, views),
+        rival=update(RIVAL, keys, views),
         ours=update(OURS, keys, views),
         target=TARGETS.get((keys, views)),
     )

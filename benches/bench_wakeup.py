@@ -13,7 +13,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
-from contenders import MODEL, OURS
+from contenders import OURS, RIVAL
 from measure import Compare, Side
 from wake_ups import stay_on_cpu
 
@@ -84,10 +84,10 @@ def test_wakeup_against_queue(compare: Compare) -> None:
     )
 
 
-def test_wakeup_against_model(compare: Compare) -> None:
+def test_wakeup_against_rival(compare: Compare) -> None:
     compare(
         "one hop (p50)",
-        rival=over_buffers(MODEL),
+        rival=over_buffers(RIVAL),
         ours=over_buffers(OURS),
         estimate=statistics.median,
     )

@@ -1,10 +1,10 @@
-"""The two implementations, and what is done to both of them alike."""
+"""NanoVer's implementation, or else the model of it, and ours: what is done to both alike."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,11 +15,13 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import reference
 
 OURS: ModuleType = change_buffers
-MODEL: ModuleType = reference
-BY_NAME = {"model": MODEL, "ours": OURS}
-with suppress(ImportError):
-    # What all this is about; it is measured where it happens to be installed.
-    BY_NAME["NanoVer"] = importlib.import_module("nanover.utilities.change_buffers")
+RIVAL: ModuleType
+try:
+    RIVAL, RIVAL_NAME = importlib.import_module("nanover.utilities.change_buffers"), "NanoVer"
+except ImportError:
+    # It needs CPython 3.13 or newer: where it is missing, a model of it stands in.
+    RIVAL, RIVAL_NAME = reference, "model"
+BY_NAME = {RIVAL_NAME: RIVAL, "ours": OURS}
 
 
 class Room:

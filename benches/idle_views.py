@@ -1,4 +1,4 @@
-"""Prints how many bytes of memory a view takes: `idle_views.py ours|model idle|new [VIEWS]`.
+"""Prints how many bytes of memory a view takes: `idle_views.py ours|NanoVer idle|new [VIEWS]`.
 
 That is the growth of the process over many views, so it counts everything: the objects, what
 Rust allocates beside them and what the allocators waste. It needs a process of its own, because

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::batch::Batch;
-use change_buffers_core::journal::{CursorId, Journal};
+use change_buffers_core::journal::{CursorId, Journal, Terms};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hashbrown::DefaultHashBuilder;
 
@@ -17,7 +17,8 @@ const READERS: usize = 1000;
 fn journal(keys: u64, cursors: usize) -> (Numbers, Vec<CursorId>) {
     let mut journal = Numbers::default();
     let cursors = (0..cursors).map(|_| journal.open_cursor()).collect();
-    journal.apply(&mut updates(keys), &mut Vec::new());
+    let applied = journal.apply(&mut updates(keys), Terms::default(), &mut Vec::new());
+    assert!(applied.is_ok(), "nobody refuses");
     (journal, cursors)
 }
 
@@ -42,7 +43,7 @@ fn update(criterion: &mut Criterion) {
             let id = BenchmarkId::new(format!("keys: {keys}"), format!("cursors: {cursors}"));
             group.throughput(Throughput::Elements(keys));
             group.bench_function(id, |bencher| {
-                bencher.iter(|| journal.apply(black_box(&mut batch), &mut freed));
+                bencher.iter(|| journal.apply(black_box(&mut batch), Terms::default(), &mut freed));
             });
         }
     }
@@ -59,7 +60,7 @@ fn read_update(criterion: &mut Criterion) {
             bencher.iter_custom(|iterations| {
                 let mut reading = Duration::ZERO;
                 for _ in 0..iterations {
-                    journal.apply(&mut batch, &mut Vec::new());
+                    drop(journal.apply(&mut batch, Terms::default(), &mut Vec::new()));
                     let start = Instant::now();
                     for &cursor in &cursors {
                         read(&mut journal, cursor);

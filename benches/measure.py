@@ -12,6 +12,7 @@ import timeit
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from contenders import RIVAL_NAME
 from ratios import Row
 
 ROUND_SECONDS = 0.001
@@ -80,7 +81,7 @@ class Compare:
         *,
         rival: Side,
         ours: Side,
-        against: str = "model",
+        against: str = RIVAL_NAME,
         target: float | None = None,
         estimate: Callable[[Sequence[float]], float] = min,
     ) -> None:

@@ -100,7 +100,7 @@ async def main(host: str, port: int) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
     server.close()
-    # Whoever does not read does not hear of the end either, and is cut off after a while.
+    # A client that does not read is not told of the end either, and is cut off after a while.
     await asyncio.wait([asyncio.create_task(server.wait_closed())], timeout=2)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -43,6 +45,41 @@ RUNNERS = [
     ),
 ]
 """`asyncio.run` for every kind of event loop, to be used in place of `run`."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop with a clock of its own, which stands still until nothing but a timer is left."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(selectors.SelectSelector())
+        self._select = self._selector.select
+        self._selector.select = self._jump
+
+    def time(self) -> float:
+        return self.now
+
+    def _jump(self, timeout: float | None = None) -> Any:
+        if timeout is None:
+            return self._select(HANG)
+        self.now += timeout
+        return self._select(0)
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Do what `asyncio.run` does, and make a test that would go on for ever fail."""
+
+        def give_up() -> None:
+            for task in asyncio.all_tasks(self):
+                task.cancel()
+
+        timer = threading.Timer(HANG / 2, self.call_soon_threadsafe, [give_up])
+        timer.start()
+        try:
+            return self.run_until_complete(coroutine)
+        finally:
+            timer.cancel()
+            timer.join()
+            self.close()
 
 
 async def passes(count: int = 3) -> None:

@@ -39,9 +39,9 @@ class DictionaryChange:
         self.removals = set() if removals is None else set(removals)
 
     @classmethod
-    def from_dict(cls, dictionary: Mapping[str, Any]) -> DictionaryChange:
+    def from_dict(cls, dict_: Mapping[str, Any]) -> DictionaryChange:
         """Build a change from its wire form, in which either part may be missing or `None`."""
-        return cls(dictionary.get("updates"), dictionary.get("removals"))
+        return cls(dict_.get("updates"), dict_.get("removals"))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the wire form: sets do not travel, so the removals become a list."""

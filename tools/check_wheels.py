@@ -98,10 +98,11 @@ def install(wheel: Path, interpreter: Interpreter, folder: Path, env: dict[str, 
 def install_what_tests_need(python: Path, sources: Path, env: dict[str, str]) -> None:
     """Install what the tests need, and what they can do without."""
     call(python, *PIP, "--group", "test", cwd=sources, env=env)
-    try:
-        call(python, *PIP, "--quiet", "--quiet", "--group", "packers", cwd=sources, env=env)
-    except subprocess.CalledProcessError:
-        print("some of the packers are not to be had ready-made: tested without", flush=True)
+    for group in ("packers", "works-with"):
+        try:
+            call(python, *PIP, "--quiet", "--quiet", "--group", group, cwd=sources, env=env)
+        except subprocess.CalledProcessError:
+            print(f"some of the {group} are not to be had ready-made: tested without", flush=True)
 
 
 def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]) -> Outcome:

@@ -1,13 +1,18 @@
 """Run the Python tests on other interpreters, each in an environment of its own.
 
     python tools/interpreters.py 3.12 3.14 free-threaded /opt/python3.15/bin/python3.15
+    python tools/interpreters.py --nanover 3.14
+    python tools/interpreters.py --find for-nanover
 
-Each argument names a series of CPython, an interpreter by its path, or any free-threaded one. A
-series is looked for on the PATH and among pyenv's versions; what is not there is fetched from
-Debian, if the machine uses that, and kept in `$XDG_CACHE_HOME/change-buffers`. Whatever cannot be
-had is named in the table at the end.
+Each argument names a series of CPython, an interpreter by its path, any free-threaded one, or any
+that NanoVer runs on. A series is looked for on the PATH and among pyenv's versions; what is not
+there is fetched from Debian, if the machine uses that, and kept in
+`$XDG_CACHE_HOME/change-buffers`. Whatever cannot be had is named in the table at the end.
 
 On a free-threaded interpreter every test that allows it runs in several threads at once.
+
+With `--nanover` NanoVer's own package comes into the environments, and its tests must not be
+skipped. `--find` tests nothing and says where an interpreter is.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -31,7 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
 
 FREE_THREADED = "free-threaded"
-FREE_THREADED_SERIES = ["3.14", "3.13"]
+FOR_NANOVER = "for-nanover"
+SERIES = {FREE_THREADED: ["3.14t", "3.13t"], FOR_NANOVER: ["3.14", "3.13"]}
 """The best first. PyO3 means to support free-threading from 3.14 on; 3.13 does for testing."""
 
 THREADS = 4
@@ -117,10 +124,7 @@ def get(wanted: str, debian: Debian) -> Interpreter:
         if interpreter is None:
             raise Unavailable("it does not run, or lacks venv")
         return interpreter
-    if wanted == FREE_THREADED:
-        candidates = [f"{series}t" for series in FREE_THREADED_SERIES]
-    else:
-        candidates = [wanted]
+    candidates = SERIES.get(wanted, [wanted])
     # One that is here already before a better one that has to be built.
     for series in candidates:
         if interpreter := find(series):
@@ -159,15 +163,17 @@ def environment_for(interpreter: Interpreter) -> dict[str, str]:
     return environment
 
 
-def run(wanted: str, interpreter: Interpreter, options: list[str]) -> Outcome:
-    """Build for an interpreter and run the tests there."""
+def run(wanted: str, interpreter: Interpreter, options: list[str], goals: list[str]) -> Outcome:
+    """Make an environment for an interpreter and run the tests there."""
     name, environment = interpreter.name, environment_for(interpreter)
     print(f"\n{name}: {interpreter.path}", flush=True)
     venv = ROOT / f".venv-{name}"
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     if venv.exists() and Interpreter.at(python) is None:
         shutil.rmtree(venv)  # what it was made from has gone
-    make = ["make", f"PYTHON={interpreter.path}", f"VENV={venv.name}", "build"]
+    make = ["make", f"PYTHON={interpreter.path}", f"VENV={venv.name}", *goals]
+    if "nanover" in goals:
+        environment["CHANGE_BUFFERS_TESTS_NEED_NANOVER"] = "1"
     # Unlike what may have been said to the make that started us.
     environment.pop("MAKEFLAGS", None)
     environment.pop("MAKEOVERRIDES", None)
@@ -212,13 +218,31 @@ def counted(report: Path) -> Counter[str]:
     return Counter({kind: int(suite.get(kind, 0)) for kind in kinds})
 
 
+def say_where(wanted: list[str], debian: Debian) -> int:
+    """Print the paths of interpreters, or why there is none; fail if one is missing."""
+    for name in wanted:
+        try:
+            with redirect_stdout(sys.stderr):  # what is fetched is announced
+                interpreter = get(name, debian)
+        except Unavailable as error:
+            print(f"no interpreter {name}: {error}", file=sys.stderr)
+            return 1
+        print(interpreter.path)
+    return 0
+
+
 def main() -> int:
     """Test on every interpreter that is named; fail if one fails, or none could be tested."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("interpreters", nargs="+", help="3.12, free-threaded, or a path")
     parser.add_argument("--pytest", default="", help="more options for pytest")
+    parser.add_argument("--nanover", action="store_true", help="test with NanoVer's own package")
+    parser.add_argument("--find", action="store_true", help="only say where they are")
     arguments = parser.parse_args()
     debian = Debian(CACHE / "debian")
+    if arguments.find:
+        return say_where(arguments.interpreters, debian)
+    goals = ["build", "nanover"] if arguments.nanover else ["build"]
     outcomes = []
     for wanted in arguments.interpreters:
         try:
@@ -226,7 +250,7 @@ def main() -> int:
         except Unavailable as error:
             outcomes.append(Outcome(wanted, "-", f"not run: {error}"))
         else:
-            outcomes.append(run(wanted, interpreter, arguments.pytest.split()))
+            outcomes.append(run(wanted, interpreter, arguments.pytest.split(), goals))
     rows = [("interpreter", "version", "tests")]
     rows += [(outcome.wanted, outcome.version, outcome.text) for outcome in outcomes]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]

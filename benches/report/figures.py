@@ -61,7 +61,15 @@ class Figures:
     journal: dict[str, float]
     """Median seconds in Rust alone, by the names that criterion gives."""
 
+    @property
+    def rival(self) -> str:
+        """What the sides that can be exchanged are called: NanoVer, or the model of it."""
+        names = {row.rival_name for row in self.comparisons}
+        return "NanoVer" if "NanoVer" in names else "model"
+
     def find(self, section: str, what: str, against: str) -> Row:
+        """Give the one comparison; `{rival}` stands for the name of the rival."""
+        against = against.replace("{rival}", self.rival)
         rows = [
             row
             for row in self.comparisons
@@ -76,8 +84,7 @@ class Figures:
 
     def digest(self) -> str:
         """What plots bear to tell that they belong to these figures."""
-        text = json.dumps(shortened(asdict(self)), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest_of(asdict(self))
 
 
 def load(path: Path) -> Figures:
@@ -96,6 +103,11 @@ def load(path: Path) -> Figures:
         task_wake_ups=spreads(read["task_wake_ups"]),
         journal=read["journal"],
     )
+
+
+def digest_of(value: Any) -> str:
+    text = json.dumps(shortened(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def spreads(read: dict[str, Any]) -> dict[str, Spread]:

@@ -23,7 +23,8 @@ class Headline:
     label: str
     section: str
     what: str
-    against: str = "model"
+    against: str = "{rival}"
+    """As it is called in the comparisons; the rival is NanoVer, or else the model of it."""
 
 
 LINES = [
@@ -44,7 +45,7 @@ LINES = [
         "100 views flush 100 changed avatars and pack them, `msgpack`",
         ENCODING,
         TOGETHER,
-        "model and msgpack",
+        "{rival} and msgpack",
     ),
     Headline(
         "`copy_content`, 1000 keys, against `dict(d)` and a lock",
@@ -73,4 +74,4 @@ LINES = [
     ),
     Headline("the same, against an `asyncio.Queue` each", TASKS, PACED, "asyncio.Queue"),
 ]
-IDLE_VIEW = (MEMORY, "a view that has seen everything", "model")
+IDLE_VIEW = (MEMORY, "a view that has seen everything", "{rival}")

@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     # The one that comes with matplotlib, so that the layout is the same everywhere.
     "font.family": "DejaVu Sans",
+    "font.size": 12,
     "grid.color": GREY,
     "grid.alpha": 0.3,
     "legend.frameon": False,
@@ -52,7 +53,8 @@ STYLE: dict[Any, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-SIZE = (9.0, 3.6)
+WIDTH, HEIGHT = 6.0, 3.4
+"""Inches of a panel: on a phone they shrink to about half, and their text has to stay readable."""
 PER_SECOND = {"us": 1e6, "ms": 1e3}
 
 
@@ -64,10 +66,10 @@ def dash(label: str) -> str:
     return next((dash for ending, dash in DASHES.items() if label.endswith(ending)), "-")
 
 
-def panels(*draw_each: Callable[[Axes], None]) -> Figure:
-    figure = Figure(figsize=SIZE)
-    row = figure.subplots(1, len(draw_each), squeeze=False)[0]
-    for axes, draw in zip(row, draw_each, strict=True):
+def panels(*draw_each: Callable[[Axes], None], height: float = HEIGHT) -> Figure:
+    figure = Figure(figsize=(WIDTH, height * len(draw_each)))
+    column = figure.subplots(len(draw_each), 1, squeeze=False)[:, 0]
+    for axes, draw in zip(column, draw_each, strict=True):
         draw(axes)
     return figure
 
@@ -162,7 +164,7 @@ def encode(figures: Figures) -> Callable[[Axes], None]:
         in_plain_numbers(axes, "x")
         axes.grid(visible=True, axis="x")
         axes.set_axisbelow(True)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.15))
 
     return draw
 
@@ -188,12 +190,16 @@ def drawings(figures: Figures) -> dict[str, Figure]:
             wake_ups(figures.task_wake_ups, "a task is woken"),
         ),
         "memory": panels(memory(series["memory"])),
-        "encode": panels(encode(figures)),
+        "encode": panels(encode(figures), height=6.0),
     }
 
 
 def draw(figures: Figures, folder: Path) -> None:
     with mpl.rc_context(STYLE):
         for name, figure in drawings(figures).items():
-            metadata = {"Date": None, "Creator": None, "Description": figures.digest()}
-            figure.savefig(folder / f"{name}.svg", metadata=metadata)
+            save(figure, folder / f"{name}.svg", figures.digest())
+
+
+def save(figure: Figure, path: Path, digest: str) -> None:
+    """Save a figure that tells to which measurement it belongs, and nothing else of its making."""
+    figure.savefig(path, metadata={"Date": None, "Creator": None, "Description": digest})

@@ -22,7 +22,7 @@ SERIES = {
     "views_apart": "update of {} keys, 100 views apart flush, all told",
     "room": "a tick of a room of {} clients",
 }
-"""Those in which the model has a line of the same name as ours."""
+"""Those in which the rival has a line beside ours."""
 PERCENTILES = {"1": "p1", "50": "p50", "90": "p90", "99": "p99", "99.9": "p99.9"}
 
 
@@ -40,7 +40,7 @@ def headline(figures: Figures) -> str:
     idle = figures.find(*IDLE_VIEW)
     return (
         f"{short_machine(figures.machine)}\n\n"
-        f"{table(['work', 'model', 'ours', 'ratio'], rows)}\n\n"
+        f"{table(['work', figures.rival, 'ours', 'ratio'], rows)}\n\n"
         f"An idle view takes {quantities([idle.ours], 'B')[0]}."
     )
 
@@ -71,16 +71,17 @@ def machine(figures: Figures) -> str:
 
 
 def series(figures: Figures, name: str, what: str, unit: str = "s") -> str:
-    """One row for each point: all contenders, and the model against ours where both are there."""
+    """One row for each point: all contenders, and the rival against ours where both are there."""
     lines = figures.series[name].lines
-    both = {"model", "ours"} <= set(lines)
+    rival = figures.rival
+    both = {rival, "ours"} <= set(lines)
     rows = []
     for index, point in enumerate(figures.series[name].points):
         cells = quantities([line.best[index] for line in lines.values()], unit)
         if both:
-            cells.append(times(lines["model"].best[index] / lines["ours"].best[index]))
+            cells.append(times(lines[rival].best[index] / lines["ours"].best[index]))
         rows.append([count(point), *cells])
-    return table([what, *map(code, lines), *["model / ours"] * both], rows)
+    return table([what, *map(code, lines), *[f"{rival} / ours"] * both], rows)
 
 
 def code(label: str) -> str:
@@ -129,15 +130,15 @@ def behind_in_series(figures: Figures) -> str:
     rows = []
     for name, what in SERIES.items():
         series = figures.series[name]
-        model = series.lines["model"].best
+        rival = series.lines[figures.rival].best
         for label, line in series.lines.items():
-            for point, theirs, ours in zip(series.points, model, line.best, strict=True):
+            for point, theirs, ours in zip(series.points, rival, line.best, strict=True):
                 if label.startswith("ours") and theirs / ours < LEVEL:
                     cells = [*quantities([theirs, ours], "s"), times(theirs / ours)]
                     rows.append([what.format(count(point)), label, *cells])
     if not rows:
         return "At no point of the plots."
-    heads = ["work", "side", "model", "ours", "ratio"]
+    heads = ["work", "side", figures.rival, "ours", "ratio"]
     return f"And at these points of the plots:\n\n{table(heads, rows)}"
 
 

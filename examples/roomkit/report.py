@@ -21,6 +21,9 @@ CAPTION = """\
 latency: from an update to its delivery, the client's own interval included
 delay: the part of it after the delivery was due; --help says more"""
 
+COMPARED = """
+ratio: model to module; of times, above 1 the module is faster"""
+
 
 class LiveDisplay:
     """Shows how a run is doing: drawn in place on a terminal, else as a line at times."""
@@ -93,7 +96,7 @@ def replicas(outcome: Outcome) -> str:
 
 
 def table(outcomes: Sequence[Outcome], title: str) -> Group:
-    """Return the outcomes side by side, and their ratio where there are two."""
+    """Return the outcomes side by side; of two also the first, the model's, over the second."""
     result = Table()
     result.add_column("")
     for outcome in outcomes:
@@ -105,7 +108,7 @@ def table(outcomes: Sequence[Outcome], title: str) -> Group:
 
     def add(label: str, text: Callable[[float], str], value: Callable[[Outcome], float]) -> None:
         values = [value(outcome) for outcome in outcomes]
-        ratio = values[1] / values[0] if compared and values[0] else math.nan
+        ratio = values[0] / values[1] if compared and values[1] else math.nan
         result.add_row(label, *map(text, values), *([number(ratio)] if compared else []))
 
     add("changes published", "{:,}".format, lambda outcome: outcome.published)
@@ -119,7 +122,8 @@ def table(outcomes: Sequence[Outcome], title: str) -> Group:
     add("CPU used", "{:.2f} s".format, lambda outcome: outcome.cpu)
     add("CPU used, of one core", "{:.1%}".format, lambda outcome: outcome.cpu / outcome.wall)
     result.add_row("replicas equal the content", *map(replicas, outcomes))
-    return Group(Text(title, style="bold"), result, Text(CAPTION))
+    caption = CAPTION + COMPARED * compared
+    return Group(Text(title, style="bold"), result, Text(caption))
 
 
 def problems(outcomes: Sequence[Outcome]) -> list[str]:

@@ -4,27 +4,29 @@ One dictionary, many clients: each client has a *view* that gathers what changed
 looked, at its own pace. A drop-in replacement for ``nanover.utilities.change_buffers``.
 """
 
-from collections.abc import Iterable, Mapping
 from types import ModuleType as _ModuleType
 from typing import Any, TypeAlias
 
 from change_buffers import _core
 from change_buffers._core import (
+    ConflictError,
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
+    KeyOwnedError,
     ObjectFrozenError,
+    Publisher,
     Stats,
     Subscription,
 )
 from change_buffers._install import install, uninstall
 from change_buffers._version import in_python_form as _in_python_form
 
-KeyUpdates: TypeAlias = Mapping[str, Any]
-"""What can be passed as ``updates``: new values by key."""
+KeyUpdates: TypeAlias = dict[str, Any]
+"""New values by key: the ``updates`` of a change. Any mapping can be passed for them."""
 
-KeyRemovals: TypeAlias = Iterable[str]
-"""What can be passed as ``removals``: the keys to remove."""
+KeyRemovals: TypeAlias = set[str]
+"""The keys to remove: the ``removals`` of a change. Any iterable can be passed for them."""
 
 # Not from the metadata: a program that was frozen has none, and reading it takes time.
 __version__ = _in_python_form(_core.__version__)
@@ -38,12 +40,15 @@ def _asyncio_side() -> _ModuleType:
 
 
 __all__ = [
+    "ConflictError",
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "KeyOwnedError",
     "KeyRemovals",
     "KeyUpdates",
     "ObjectFrozenError",
+    "Publisher",
     "Stats",
     "Subscription",
     "__version__",

@@ -1,6 +1,6 @@
 """The Rust core of change-buffers. Import the names from `change_buffers` instead."""
 
-from asyncio import Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, NoReturn, SupportsFloat, SupportsIndex, final
@@ -9,14 +9,18 @@ from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Codec",
+    "ConflictError",
     "DictionaryChange",
     "DictionaryChangeBuffer",
     "DictionaryChangeMultiView",
+    "KeyOwnedError",
     "NextChange",
     "ObjectFrozenError",
+    "Publisher",
     "SharedStore",
     "Stats",
     "Subscription",
+    "Ticks",
     "ViewContext",
     "__version__",
 ]
@@ -25,6 +29,23 @@ __version__: str
 
 class ObjectFrozenError(Exception):
     """Raised when a frozen buffer or multi-view is updated, or a drained one is flushed."""
+
+class KeyOwnedError(Exception):
+    """Raised when an update names keys of an exclusive publisher that is another one.
+
+    Nothing has changed. `keys` is the `tuple` of these keys.
+    """
+
+    keys: tuple[str, ...]
+
+class ConflictError(Exception):
+    """Raised by an update when keys that it names have changed after `unchanged_since`.
+
+    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been
+    forgotten is among them.
+    """
+
+    keys: tuple[str, ...]
 
 @disjoint_base
 class Codec:
@@ -68,16 +89,31 @@ class DictionaryChange:
     removals: set[str]
     """The keys that were removed: a `set`."""
 
+    version: int | None
+    """Up to which version of the multi-view it reaches, for `create_view(since=...)`.
+
+    `None` if it was not flushed from a view of a multi-view. It stays, whatever becomes of the
+    parts, until it is assigned.
+    """
+
+    is_complete: bool
+    """Whether, applied to nothing, it gives the content that the view was about.
+
+    The first flush of a view does, unless the view went on from an old version. Whoever gets a
+    complete change replaces what they have. It stays, whatever becomes of the parts, until it is
+    assigned.
+    """
+
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any]) -> Self:
+    def from_dict(cls, dict_: Mapping[str, Any]) -> Self:
         """Make a change from a dictionary with `"updates"` and `"removals"`, or less.
 
         Args:
-            d: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
-                may be any iterable of `str`.
+            dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the
+                removals may be any iterable of `str`.
 
         Raises:
-            TypeError: `d` is not a mapping, or what it holds does not make a change.
+            TypeError: `dict_` is not a mapping, or what it holds does not make a change.
         """
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,7 +153,7 @@ class DictionaryChange:
 
         Raises:
             TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
-                has been replaced by what makes no change.
+                has been replaced by something that no change can have.
             ValueError: A value cannot be encoded: the message names its key, the cause is the
                 error of the codec's function. Or a key or the envelope has a lone surrogate.
             AttributeError: A part of the change has been deleted.
@@ -195,24 +231,35 @@ class DictionaryChangeBuffer:
     def flush_changed(self) -> Coroutine[Any, Any, DictionaryChange]:
         """Wait in an asyncio task until something is pending, then return it and forget it.
 
-        To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
-        every pending change goes to exactly one of them. Cancelling it loses nothing: what is
-        pending stays pending.
+        A coroutine: it can be called anywhere, and waits in the event loop where it is awaited.
+        Any number of tasks may wait on one buffer, in any number of event loops: every pending
+        change goes to exactly one of them. Cancelling it loses nothing: what is pending stays
+        pending.
 
         Returns:
-            An awaitable of the pending change, which belongs to the caller alone.
+            The pending change, when awaited; it belongs to the caller alone.
 
         Raises:
             ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
                 pending.
-            RuntimeError: No event loop is running in this thread.
+            RuntimeError: It has to wait, and there is no event loop.
         """
 
     def freeze(self) -> None:
         """Take no more updates, and wake every thread that waits.
 
         What is pending can be flushed once more. A view is detached from its multi-view by this.
-        Freezing twice is no error.
+        Freezing twice is not an error.
+        """
+
+    def clone(self) -> DictionaryChangeBuffer:
+        """Make another buffer or view with the same pending.
+
+        What is pending here is pending there, too, and from now on each is for itself. The clone
+        of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+        frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+        proportion to what the view holds for itself alone; a view that was only updated through
+        its multi-view holds nothing.
         """
 
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
@@ -224,7 +271,7 @@ class DictionaryChangeBuffer:
         it is due.
 
         Args:
-            interval: Seconds, 0 or more, on the monotonic clock.
+            interval: Seconds, 0 or more, on the monotonic clock; in a task, on its event loop's.
 
         Raises:
             TypeError: `interval` is not a number.
@@ -240,30 +287,29 @@ class DictionaryChangeBuffer:
     def _pending_removals(self) -> set[str]:
         """A snapshot of the removals that a flush would give now. Private."""
 
-    @property
-    def _shared(self) -> SharedStore:
-        """The store that tasks wait on. Private."""
-
-    def _wait(self, hub: int, future: Future[None]) -> int | None:
-        """Register a task that awaits a future until there is a change. Private.
-
-        Returns:
-            The ticket to forget it by, or `None` when there is a change already.
-        """
-
 @disjoint_base
 class DictionaryChangeMultiView:
     """A shared dictionary that any number of views follow, each at its own pace.
 
     An update costs the same whatever the number of views. Any number of threads may call any
     method at any time; the operations on one multi-view are linearizable.
+
+    Args:
+        history: How many removed keys are remembered, the last ones, for views that go on from an
+            old version: `create_view(since=...)`. 0 or more.
+
+    Raises:
+        TypeError: `history` is not an integer.
+        ValueError: `history` is negative.
     """
 
-    def __init__(self) -> None: ...
+    def __init__(self, *, history: SupportsIndex = 0) -> None: ...
     def update(
         self,
         updates: Mapping[str, Any] | None = None,
         removals: Iterable[str] | None = None,
+        *,
+        unchanged_since: SupportsIndex | None = None,
     ) -> None:
         """Apply a change to the shared dictionary and to every view, in one atomic step.
 
@@ -274,14 +320,65 @@ class DictionaryChangeMultiView:
             updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
                 reference.
             removals: Iterable of `str` keys, or `None`.
+            unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+                that it names has changed after that.
 
         Raises:
             ObjectFrozenError: The multi-view is frozen.
+            KeyOwnedError: A key belongs to an exclusive publisher.
+            ConflictError: A key has changed after `unchanged_since`, or that is not known.
             TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
-                string, or a key is not a `str`.
+                string, a key is not a `str`, or `unchanged_since` is not an integer.
+            ValueError: There has been no version `unchanged_since`.
         """
 
-    def create_view(self, prefixes: str | Iterable[str] | None = None) -> ViewContext:
+    def get(self, key: str, default: Any = None) -> Any:
+        """Look one key up.
+
+        Takes the same time whatever the size of the content.
+
+        Args:
+            key: The `str` to look up.
+            default: What to return if the content has no such key.
+
+        Returns:
+            The value of the key: the object that was passed to `update()`.
+
+        Raises:
+            TypeError: `key` is not a `str`.
+        """
+
+    def __contains__(self, key: str, /) -> bool: ...
+    @property
+    def version(self) -> int:
+        """The number of updates so far, of this multi-view and through its publishers.
+
+        An update without a key does not count, nor does one of a single view. A publisher that
+        leaves keys behind counts.
+        """
+
+    def create_publisher(self, *, exclusive: bool = False) -> Publisher:
+        """Make a publisher: what its owner sets through it goes when it is closed.
+
+        Args:
+            exclusive: As long as it is open, nobody else can change its keys: an update that names
+                one of them raises a `KeyOwnedError`.
+
+        Returns:
+            A `Publisher`, which is a context manager that closes itself.
+
+        Raises:
+            TypeError: `exclusive` is not a `bool`.
+        """
+
+    def create_view(
+        self,
+        prefixes: str | Iterable[str] | None = None,
+        *,
+        snapshot: bool = False,
+        since: SupportsIndex | None = None,
+        without: Publisher | None = None,
+    ) -> ViewContext:
         """Give a context manager that makes a view on entry and removes it on exit.
 
         The view's first flush is the content at the moment of entry, merged with what came since;
@@ -290,17 +387,26 @@ class DictionaryChangeMultiView:
 
         Args:
             prefixes: One `str` or several. The view is about the keys that start with one of
-                them: other keys are in none of its flushes and wake nobody who waits for one.
+                them: its flushes leave out other keys, and these wake nobody who waits for one.
                 `None` stands for all keys.
+            snapshot: The first flush comes at once, also if there is no content.
+            since: A version up to which everything is known, or `None`. The view gives what has
+                changed after it, removals included. If these are not known any more, the first
+                flush comes at once and is complete instead: see `DictionaryChange.is_complete`.
+            without: A publisher, or `None`. The view is not told of keys that were changed last
+                through it: such changes are in none of its flushes and wake nobody.
 
         Raises:
-            TypeError: `prefixes` is neither a `str` nor an iterable of `str`.
+            TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
+                `bool`, `since` is not an integer, or `without` is not a `Publisher`.
+            ValueError: There has been no version `since`, it was passed together with `snapshot`,
+                or `without` is closed or belongs to another multi-view.
         """
 
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
         """Freeze a view and stop feeding it. What was pending can be flushed once more.
 
-        A buffer that is no view of this multi-view, or no more, is just frozen.
+        A buffer that is not a view of this multi-view, or not any more, is only frozen.
 
         Args:
             view: The buffer to remove.
@@ -313,6 +419,10 @@ class DictionaryChangeMultiView:
         self,
         interval: SupportsFloat | SupportsIndex = 0,
         prefixes: str | Iterable[str] | None = None,
+        *,
+        snapshot: bool = False,
+        since: SupportsIndex | None = None,
+        without: Publisher | None = None,
     ) -> Subscription:
         """Iterate over the changes of the shared dictionary, paced, beginning with its content.
 
@@ -321,20 +431,24 @@ class DictionaryChangeMultiView:
         dropped.
 
         Args:
-            interval: Seconds between two deliveries, 0 or more, on the monotonic clock.
+            interval: Seconds between two deliveries, 0 or more, on the monotonic clock; in a
+                task, on its event loop's.
             prefixes: One `str` or several, as for `create_view()`.
+            snapshot: As for `create_view()`.
+            since: As for `create_view()`.
+            without: As for `create_view()`.
 
         Raises:
-            TypeError: `interval` is not a number, or `prefixes` is neither a `str` nor an
-                iterable of `str`.
-            ValueError: `interval` is negative or NaN.
+            TypeError: `interval` is not a number, or another argument is as for `create_view()`.
+            ValueError: `interval` is negative or NaN, or another argument is as for
+                `create_view()`.
             OverflowError: `interval` is longer than 292 years.
         """
 
     def freeze(self) -> None:
         """Take no more updates, freeze every view and wake every thread that waits.
 
-        A view made later gives the final content once. Freezing twice is no error.
+        A view made later gives the final content once. Freezing twice is not an error.
         """
 
     def copy_content(self) -> dict[str, Any]:
@@ -347,8 +461,71 @@ class DictionaryChangeMultiView:
     def stats(self) -> Stats:
         """Count keys, views, waiters and more, for operations.
 
-        Takes time in proportion to the number of views, whatever they hold: it can be polled.
+        Takes time in proportion to the number of views and to the history, whatever they hold: it
+        can be polled.
         """
+
+@final
+class Publisher:
+    """Updates a multi-view on behalf of one owner, whose keys go with it.
+
+    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+    closes it. Any number of threads may call any method at any time.
+    """
+
+    def update(
+        self,
+        updates: Mapping[str, Any] | None = None,
+        removals: Iterable[str] | None = None,
+        *,
+        unchanged_since: SupportsIndex | None = None,
+    ) -> None:
+        """Apply a change to the shared dictionary and to every view, as the publisher's own.
+
+        What it sets is the publisher's own until another changes it: a key goes with the publisher
+        if its last change was made here. Otherwise as `DictionaryChangeMultiView.update()`.
+
+        Args:
+            updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+                reference.
+            removals: Iterable of `str` keys, or `None`.
+            unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+                that it names has changed after that.
+
+        Raises:
+            ObjectFrozenError: The multi-view is frozen.
+            KeyOwnedError: A key belongs to another publisher, which is exclusive.
+            ConflictError: A key has changed after `unchanged_since`, or that is not known.
+            TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+                string, a key is not a `str`, or `unchanged_since` is not an integer.
+            ValueError: The publisher is closed, or there has been no version `unchanged_since`.
+        """
+
+    def close(self) -> None:
+        """Take no more updates, and remove the keys that are the publisher's own.
+
+        These are the keys whose last change was made through it; they go in one atomic step. In a
+        frozen multi-view nothing changes any more, so they stay. Closing twice is not an error. A
+        publisher that is dropped is closed too.
+        """
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody else can change its keys."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> Literal[False]:
+        """Close the publisher, whatever happened."""
 
 @final
 class Subscription:
@@ -377,7 +554,7 @@ class Subscription:
         """End the iteration and remove the private view, if there is one.
 
         A thread or task that waits for the next change is woken and its iteration ends. Closing
-        twice is no error.
+        twice is not an error.
         """
 
     def aclose(self) -> Coroutine[Any, Any, None]:
@@ -421,8 +598,24 @@ class Stats:
         """Removed keys that are kept for views that have not seen their removal."""
 
     @property
+    def history(self) -> int:
+        """Removed keys that all views have seen, kept for those that come with an old version."""
+
+    @property
+    def horizon(self) -> int:
+        """The oldest version that a view can go on from: see `create_view(since=...)`."""
+
+    @property
+    def publishers(self) -> int:
+        """Publishers that are open."""
+
+    @property
+    def owned_keys(self) -> int:
+        """Keys that go with their publisher."""
+
+    @property
     def views(self) -> int:
-        """Views that follow the shared dictionary, be it frozen or not."""
+        """Views that follow the shared dictionary, frozen or not."""
 
     @property
     def waiting_threads(self) -> int:
@@ -434,7 +627,7 @@ class Stats:
 
     @property
     def version(self) -> int:
-        """Counts up with every update."""
+        """The number of updates so far, of the multi-view and through its publishers."""
 
     @property
     def lag_versions(self) -> int:
@@ -468,11 +661,14 @@ class Stats:
 
 @final
 class NextChange:
-    """The next change of a subscription, to be awaited once."""
+    """A coroutine that gives the next change of a subscription or a buffer."""
 
     def __await__(self) -> Generator[Any, None, DictionaryChange]: ...
     def __iter__(self) -> Generator[Any, None, DictionaryChange]: ...
     def __next__(self) -> Any: ...
+    def send(self, value: Any, /) -> Any:
+        """Run until there is something to wait for, and give that."""
+
     def throw(
         self,
         kind: type[BaseException] | BaseException,
@@ -483,7 +679,7 @@ class NextChange:
         """End the wait with this exception, as a task does that is cancelled."""
 
     def close(self) -> None:
-        """Give up."""
+        """Give up. What is pending stays pending."""
 
 @final
 class SharedStore:
@@ -494,21 +690,21 @@ class SharedStore:
     itself is shown by that view. Never seen by users.
     """
 
-    def open_hub(self, ring: Callable[[], None]) -> int:
+    def open_hub(self, ring: Callable[[Callable[[], None]], bool]) -> int:
         """Tasks of an event loop are going to wait here.
 
-        `ring` is called, in any thread, when they are to be told of something; `answer()` says
-        which.
+        `ring` is called, in any thread, when they are to be told of something. It has the loop
+        call its argument, and says whether the loop will.
         """
 
     def close_hub(self, hub: int) -> None:
         """The event loop is closed."""
 
-    def answer(self, hub: int) -> list[Future[None]]:
-        """The futures of the tasks that are to look again."""
+@final
+class Ticks:
+    """The timers of one event loop. Never seen by users."""
 
-    def forget(self, hub: int, ticket: int, future: Future[None]) -> None:
-        """The task that awaits this future goes on, for whatever reason."""
+    def __new__(cls, asyncio_loop: AbstractEventLoop) -> Self: ...
 
 @final
 class ViewContext:

@@ -20,19 +20,26 @@ import importlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from importlib._bootstrap import _lock_unlock_module  # type: ignore[attr-defined]
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from change_buffers._nanover_modules import (
+    MODULE,
+    PARENT,
+    ROOT,
+    modules_that_keep_the_old_classes,
+    places,
+)
+
+if TYPE_CHECKING:
+    from change_buffers._nanover_encoding import ServerEncoding
 
 __all__ = ["install", "uninstall"]
-
-_ROOT = "nanover"
-_PARENT = "nanover.utilities"
-_MODULE = "nanover.utilities.change_buffers"
 
 _NAMES = [
     "DictionaryChange",
@@ -49,7 +56,7 @@ _DOC = """The documented interface of NanoVer's module of this name, served by c
 """
 
 
-def install() -> None:
+def install(*, encode: bool = False) -> None:
     """Make ``nanover.utilities.change_buffers`` mean this package, in this process.
 
     Afterwards every form of import of that name gives a module with our ``DictionaryChange``,
@@ -61,39 +68,38 @@ def install() -> None:
     Call it before importing NanoVer. What was imported by name from NanoVer's module before the
     call cannot be exchanged any more and stays NanoVer's.
 
-    A second call does nothing. Any thread may call it at any time; it waits for an import of that
-    name that is under way in another thread. Other processes, those started with
-    ``multiprocessing`` by the spawn or forkserver method included, must make their own call.
+    A second call does nothing, except for what its ``encode`` adds. Any thread may call it at any
+    time; it waits for an import of that name that is under way in another thread. Other processes,
+    those started with ``multiprocessing`` by the spawn or forkserver method included, must make
+    their own call.
+
+    Args:
+        encode: Also have NanoVer's WebSocket server encode each value once, however many clients
+            it is sent to, instead of packing it again for each of them. The bytes on the wire are
+            the same. One method of NanoVer's is replaced for that, ``send_state_update`` of
+            ``nanover.websocket.server._WebSocketClientHandler``, whether it is imported already or
+            later. A value that cannot be packed raises what it raises in NanoVer.
+
+    Raises:
+        ImportError: ``encode`` is true, and ``msgpack`` is not installed. Nothing is.
 
     Warns:
         UserWarning: Modules of NanoVer that are imported already hold its own classes, and keep
             them. The message names these modules. If warnings are errors, nothing is installed.
+        UserWarning: ``encode`` is true, and NanoVer's server is not as this version of
+            change-buffers knows it. It is left as it is. It may be the import of the server that
+            warns.
 
     """
-    global _installed
-    while True:
-        with _lock:
-            if _installed is None:
-                if keepers := _modules_that_keep_the_old_classes():
-                    warnings.warn(
-                        f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: "
-                        "imported before change_buffers.install(). Call install() before "
-                        "importing nanover.",
-                        UserWarning,
-                        stacklevel=2,
-                    )
-                importer = _installed = _Importer()
-                importer.start()
-                break
-            if _installed in sys.meta_path:
-                return
-        # Another thread is undoing it, or somebody has reset sys.meta_path. Our own leftovers must
-        # not pass for NanoVer's.
-        uninstall()
-    _wait_for_imports()
-    with _lock:
-        if _installed is importer:
-            importer.go_on()
+    if encode:
+        # Not at the top: it imports the codecs.
+        from change_buffers._nanover_encoding import ServerEncoding
+
+        encoding = ServerEncoding()
+        is_new = _serve(stacklevel=3)
+        _have_server_encode(encoding, is_new, stacklevel=3)
+    else:
+        _serve(stacklevel=3)
 
 
 def uninstall() -> None:
@@ -101,13 +107,15 @@ def uninstall() -> None:
 
     NanoVer's module object, if there was one, is put back in ``sys.modules`` and in its parent;
     otherwise the next import looks for NanoVer's module. Packages that stood in for NanoVer go.
-    Names that were imported from our module in between stay ours.
+    Names that were imported from our module in between stay ours. NanoVer's server gets its own
+    method back.
 
     Does nothing when nothing is installed. Any thread may call it at any time; it waits for an
     import of that name that is under way in another thread.
     """
     global _installed
     with _lock:
+        _remove_encoding()
         importer = _installed
         if importer is None:
             return
@@ -119,6 +127,64 @@ def uninstall() -> None:
             _installed = None
 
 
+def _serve(stacklevel: int) -> bool:
+    """Serve our module; whether that is new."""
+    global _installed
+    while True:
+        with _lock:
+            if _installed is None:
+                if keepers := modules_that_keep_the_old_classes():
+                    warnings.warn(
+                        f"NanoVer's own change buffers stay in use in {', '.join(keepers)}: "
+                        "imported before change_buffers.install(). Call install() before "
+                        "importing nanover.",
+                        UserWarning,
+                        stacklevel=stacklevel,
+                    )
+                importer = _installed = _Importer()
+                importer.start()
+                break
+            if _installed in sys.meta_path:
+                return False
+        # Another thread is undoing it, or somebody has reset sys.meta_path. Our own leftovers must
+        # not pass for NanoVer's.
+        uninstall()
+    _wait_for_imports()
+    with _lock:
+        if _installed is importer:
+            importer.go_on()
+    return True
+
+
+def _have_server_encode(encoding: ServerEncoding, is_new: bool, stacklevel: int) -> None:
+    """Add the encoding of NanoVer's server, or nothing at all if its warning is an error."""
+    global _encoding
+    with _lock:
+        if _installed not in sys.meta_path or _encoding in sys.meta_path:
+            return
+        if _encoding is not None:
+            _encoding.remove()
+        _encoding = encoding
+        # Behind the other one, which answers for modules that are loaded already.
+        _encoding.add(sys.meta_path.index(_installed) + 1)
+    try:
+        encoding.replace_in_loaded(stacklevel)
+    except UserWarning:
+        with _lock:
+            if _encoding is encoding:
+                _remove_encoding()
+        if is_new:
+            uninstall()
+        raise
+
+
+def _remove_encoding() -> None:
+    global _encoding
+    if _encoding is not None:
+        _encoding.remove()
+        _encoding = None
+
+
 class _Importer(MetaPathFinder, Loader):
     """One installation: finds and loads our module and the stand-ins, and knows what was before."""
 
@@ -128,21 +194,21 @@ class _Importer(MetaPathFinder, Loader):
     def start(self) -> None:
         """Start to serve our module, at once where NanoVer's can be seen already."""
         sys.meta_path.insert(0, self)
-        if isinstance(sys.modules.get(_PARENT), ModuleType):
+        if isinstance(sys.modules.get(PARENT), ModuleType):
             # Replacing is one step, unlike removing and importing: a thread that is importing
             # NanoVer's module right now finds one of the two in sys.modules, whatever happens.
-            self._replace(_places(_MODULE))
-        elif _MODULE in sys.modules:
-            self._before.append((sys.modules, _MODULE, sys.modules.pop(_MODULE)))
+            self._replace(places(MODULE))
+        elif MODULE in sys.modules:
+            self._before.append((sys.modules, MODULE, sys.modules.pop(MODULE)))
 
     def go_on(self) -> None:
         """Replace what a thread has put in place that had found NanoVer's module before."""
-        self._replace((space, key) for space, key in _places(_MODULE) if key in space)
+        self._replace((space, key) for space, key in places(MODULE) if key in space)
 
     def _replace(self, places: Iterable[tuple[dict[str, Any], str]]) -> None:
-        module = sys.modules.get(_MODULE)
+        module = sys.modules.get(MODULE)
         if module is None or not self.made(module):
-            module = module_from_spec(self._spec(_MODULE))
+            module = module_from_spec(self._spec(MODULE))
             self.exec_module(module)
         for namespace, key in places:
             if not self.made(namespace.get(key)):
@@ -160,7 +226,7 @@ class _Importer(MetaPathFinder, Loader):
         for namespace, key, value in self._before:
             if key not in namespace or self.made(namespace[key]):
                 namespace[key] = value
-        for namespace, key in list(_places(_MODULE, _PARENT, _ROOT)):
+        for namespace, key in list(places(MODULE, PARENT, ROOT)):
             if self.made(namespace.get(key)):
                 del namespace[key]
 
@@ -176,15 +242,15 @@ class _Importer(MetaPathFinder, Loader):
         /,
     ) -> ModuleSpec | None:
         """Find our module, a parent of it, or a module that is loaded already."""
-        if target is None and fullname.startswith(f"{_ROOT}."):
+        if target is None and fullname.startswith(f"{ROOT}."):
             loaded = sys.modules.get(fullname)
             if isinstance(loaded, ModuleType):
                 # The import of a submodule reads its parent's __path__, whereupon a stand-in
                 # becomes the real package, whose __init__ may import that very submodule.
                 return ModuleSpec(fullname, _Loaded(loaded))
-        if fullname == _MODULE:
+        if fullname == MODULE:
             return self._spec(fullname)
-        if fullname in (_PARENT, _ROOT):
+        if fullname in (PARENT, ROOT):
             real = self.find_elsewhere(fullname, path, target)
             if real is not None and target is not None:
                 _adopt(target, real)
@@ -208,7 +274,7 @@ class _Importer(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Make a stand-in for a package; our module is an ordinary one."""
-        return None if spec.name == _MODULE else _StandIn(spec.name)
+        return None if spec.name == MODULE else _StandIn(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill our module with the public names, a stand-in with next to nothing."""
@@ -229,7 +295,7 @@ class _Importer(MetaPathFinder, Loader):
         """Tell ``runpy`` that there is nothing to run."""
 
     def _spec(self, fullname: str) -> ModuleSpec:
-        return ModuleSpec(fullname, self, origin="change_buffers", is_package=fullname != _MODULE)
+        return ModuleSpec(fullname, self, origin="change_buffers", is_package=fullname != MODULE)
 
 
 class _Loaded(Loader):
@@ -303,43 +369,16 @@ def _adopt(module: ModuleType, real: ModuleSpec) -> bool:
 
 def _wait_for_imports() -> None:
     """Wait until no import is under way in another thread that began before."""
-    for name in (_MODULE, _PARENT, _ROOT):
+    for name in (MODULE, PARENT, ROOT):
         # What the interpreter itself calls for a module that another thread is importing. It
         # returns at once if this thread is the one, or if waiting would be a deadlock.
         _lock_unlock_module(name)
 
 
-def _places(*names: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Where a loaded module can be seen: ``sys.modules`` and the namespace of its parent."""
-    for name in names:
-        yield sys.modules, name
-        parent, _, child = name.rpartition(".")
-        package = sys.modules.get(parent)
-        if isinstance(package, ModuleType):
-            yield vars(package), child
-
-
-def _modules_that_keep_the_old_classes() -> list[str]:
-    """Name the loaded modules of NanoVer that hold its change buffers, or the module of these."""
-    old = sys.modules.get(_MODULE)
-    keepers = set()
-    for name, module in sys.modules.copy().items():
-        if name == _MODULE or not f"{name}.".startswith(f"{_ROOT}."):
-            continue
-        for key, value in getattr(module, "__dict__", {}).copy().items():
-            if isinstance(value, type):
-                keeps = value.__module__ == _MODULE
-            else:
-                # The attribute of the parent is exchanged together with the module.
-                keeps = value is old is not None and f"{name}.{key}" != _MODULE
-            if keeps:
-                keepers.add(name)
-    return sorted(keepers)
-
-
 # Reentrant, because a signal handler or a warning's hook may call install() or uninstall() too.
 _lock = threading.RLock()
 _installed: _Importer | None = None
+_encoding: ServerEncoding | None = None
 
 # Held for a moment only, never while something is found, executed or imported.
 _adopting = threading.Lock()

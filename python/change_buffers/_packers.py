@@ -36,7 +36,7 @@ def json_dumps() -> Encode:
     library = _installed("orjson")
     if library is not None:
         return _orjson(library)
-    # NaN is no JSON: browsers would refuse all of a message that has one.
+    # NaN is not JSON: browsers would refuse all of a message that has one.
     return json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -111,7 +111,7 @@ def _plain_json(value: object) -> object:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _library(*names: str) -> Any:

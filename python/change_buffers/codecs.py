@@ -34,8 +34,8 @@ class Codec(_core.Codec):
             envelope: The message is the only entry of a map, under this key, as for `encode()`.
 
         Raises:
-            ValueError: It is no such message. What the library says about malformed data is one,
-                too.
+            ValueError: It is not such a message. What the library raises for malformed data becomes
+                one, too.
             TypeError: `data` or `envelope` is of another type.
         """
         if not isinstance(data, self._readable):
@@ -64,8 +64,8 @@ class MessagePackCodec(Codec):
             1.9 or newer, or of `msgpack`, whichever is installed, in this order. With either it
             packs what `msgpack` packs.
         unpackb: Function from MessagePack `bytes` to what they stand for, for `decode()`. Without
-            one it is that of `msgpack` or, if that is not installed, of `ormsgpack`, which does not
-            mind what stands after a message.
+            one it is that of `msgpack` or, if that is not installed, of `ormsgpack`, which
+            ignores what follows a message.
 
     Raises:
         ImportError: A function was not given, and neither library is installed.

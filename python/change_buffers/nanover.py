@@ -1,14 +1,15 @@
 """Run an unmodified program on this package instead of ``nanover.utilities.change_buffers``.
 
-    python -m change_buffers.nanover PROGRAM ARGS...
-    python -m change_buffers.nanover -m MODULE ARGS...
+    python -m change_buffers.nanover [--encode] PROGRAM ARGS...
+    python -m change_buffers.nanover [--encode] -m MODULE ARGS...
 
-``change_buffers.install()`` is called first; the rest is as after ``python PROGRAM ARGS...`` or
-``python -m MODULE ARGS...``: ``sys.argv``, ``sys.path[0]``, ``__main__``, the exit code, what is
-raised. A traceback starts with a few lines more. PROGRAM is a Python file, a directory or zip
-archive with a ``__main__.py``, or the name of a console script, looked for beside this interpreter
-and then on ``PATH``. A Python that the program starts anew uses NanoVer's own module, unless it is
-started in the same way; that includes the spawn and forkserver methods of ``multiprocessing``.
+``change_buffers.install()`` is called first, or ``install(encode=True)``; the rest is as after
+``python PROGRAM ARGS...`` or ``python -m MODULE ARGS...``: ``sys.argv``, ``sys.path[0]``,
+``__main__``, the exit code, what is raised. A traceback starts with a few lines more. PROGRAM is a
+Python file, a directory or zip archive with a ``__main__.py``, or the name of a console script,
+looked for beside this interpreter and then on ``PATH``. A Python that the program starts anew uses
+NanoVer's own module, unless it is started in the same way; that includes the spawn and forkserver
+methods of ``multiprocessing``.
 
 Exit codes of its own: 0 after ``-h``, 2 with one line on stderr when there is nothing to run.
 """
@@ -32,13 +33,16 @@ from change_buffers import install
 __all__ = ["main"]
 
 _USAGE = """\
-usage: python -m change_buffers.nanover PROGRAM [ARGS...]
-       python -m change_buffers.nanover -m MODULE [ARGS...]
+usage: python -m change_buffers.nanover [--encode] PROGRAM [ARGS...]
+       python -m change_buffers.nanover [--encode] -m MODULE [ARGS...]
 
 Run a program with nanover.utilities.change_buffers served by change_buffers.
 
 PROGRAM is a Python file, a directory or zip archive with a __main__.py, or the
 name of an installed console script.
+
+  --encode  NanoVer's WebSocket server encodes each state update once for all
+            clients. This needs msgpack.
 """
 
 # Then Python puts nothing at sys.path[0] for -m or a file. Before 3.11 only -I did that.
@@ -74,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    encode = arguments[:1] == ["--encode"]
+    if encode:
+        del arguments[0]
     if not arguments:
         sys.stderr.write(_USAGE)
         sys.exit(2)
@@ -81,8 +88,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if first in ("-h", "--help"):
         sys.stdout.write(_USAGE)
         sys.exit(0)
-    install()
     try:
+        _install(encode)
         if first == "-m":
             if not rest:
                 raise _NothingToRunError("-m needs the name of a module")
@@ -103,6 +110,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.modules["__main__"] = program.main
     vars(program.main)["__builtins__"] = builtins  # exec() alone would make it a dict
     exec(program.code, vars(program.main))
+
+
+def _install(encode: bool) -> None:
+    try:
+        install(encode=encode)
+    except ImportError as error:
+        raise _NothingToRunError(f"--encode: {error}") from None
 
 
 def _module(name: str) -> _Program:

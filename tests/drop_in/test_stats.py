@@ -16,6 +16,10 @@ from helpers import Worker, assert_collected, flush
 FIELDS = [
     "keys",
     "tombstones",
+    "history",
+    "horizon",
+    "publishers",
+    "owned_keys",
     "views",
     "waiting_threads",
     "waiting_tasks",

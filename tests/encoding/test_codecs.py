@@ -144,7 +144,7 @@ def test_json_without_orjson_has_no_numbers_that_browsers_refuse(without, value)
     change = DictionaryChange({"fine": 1, "e": {"deep": [value]}})
     with pytest.raises(ValueError, match=r"updates\['e'\] cannot be encoded: ValueError"):
         change.encode(codec)
-    with pytest.raises(ValueError, match="NaN is no JSON"):
+    with pytest.raises(ValueError, match="NaN is not JSON"):
         codec.decode(b'{"updates":{"e":NaN},"removals":[]}')
 
 

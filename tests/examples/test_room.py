@@ -37,6 +37,11 @@ def test_compare_shows_the_model_beside_the_module() -> None:
     model, module, ratio = row(out, "changes published")
     assert model == module
     assert ratio == "1.00"
+    model, module, ratio = (float(value.split()[0]) for value in row(out, "CPU used"))
+    # As on the performance page: above 1, the module is better. The CPU is rounded to 0.01 s.
+    assert (model - 0.005) / (module + 0.005) - 0.005 <= ratio
+    assert ratio <= (model + 0.005) / max(module - 0.005, 1e-9) + 0.005
+    assert "above 1 the module is faster" in out
     assert "plain-Python model" in out
     assert "change-buffers" in out
     assert row(out, "replicas equal the content") == ["yes, 5 of 5", "yes, 5 of 5", ""]

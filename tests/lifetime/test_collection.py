@@ -103,7 +103,8 @@ def cycle_of_a_subscription_that_has_not_begun():
 def cycle_of_what_rings_a_loop():
     buffer = DictionaryChangeBuffer()
     buffer.update({"self": buffer})
-    buffer._shared.open_hub(lambda: buffer)
+    shared = next(it for it in gc.get_referents(buffer) if type(it).__name__ == "SharedStore")
+    shared.open_hub(lambda answer: buffer)
     return buffer
 
 

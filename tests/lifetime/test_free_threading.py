@@ -187,30 +187,6 @@ def test_what_a_view_held_that_went_while_others_updated_is_released():
         assert_collected(reference)
 
 
-def test_a_future_that_comes_after_its_answer_is_not_waited_for(multi_view):
-    # As when another thread answers at the same time; here it is a finalizer, which runs between
-    # the registration of the task and that of its future.
-    class Answer:
-        def __del__(self):
-            view.update({"a": 1})
-            answered.extend(store.answer(hub))
-
-    answered = []
-    with multi_view.create_view(prefixes="a") as view:
-        store = view._shared
-        hub = store.open_hub(lambda: None)
-        # Nothing that concerns the view, which is to pass it over when it waits.
-        multi_view.update({"b": Answer()}, ["b"])
-        future = Thing()
-        assert view._wait(hub, future) is None
-        assert answered == []
-        assert view.flush_changed_nowait().updates == {"a": 1}
-        ticket = view._wait(hub, future)
-        assert ticket is not None
-        view.update({"a": 2})
-        assert store.answer(hub) == [future]
-
-
 def test_attributes_and_parts_of_one_change_are_set_by_many_threads():
     change = DictionaryChange()
 

@@ -127,7 +127,7 @@ def test_counting_references_needs_a_debug_build(monkeypatch):
 
 
 def test_no_public_method_is_forgotten():
-    parts = (operations.data, operations.views, operations.encode)
+    parts = (operations.data, operations.views, operations.rooms, operations.encode)
     source = "".join(map(inspect.getsource, parts))
     for name in change_buffers.__all__:
         thing = getattr(change_buffers, name)

@@ -52,13 +52,14 @@ def test_the_lock_is_taken_in_one_place() -> None:
         if (found := re.findall(r"\bdata\s*\.\s*(\w*lock\w*)\(", text_of(path)))
     }
     # By `take()`, in forked children another way, and where it is only tried.
-    store = text_of(ROOT / "rust" / "core" / "src" / "store.rs")
+    departed = text_of(ROOT / "rust" / "core" / "src" / "store" / "departed.rs")
     assert taken == {
-        "store.rs": ["lock", "try_lock", "try_lock"],
+        "departed.rs": ["lock", "try_lock", "try_lock", "try_lock", "try_lock", "try_lock"],
         "collect.rs": ["try_lock", "try_lock"],
     }
-    for name in ("take", "take_without_a_queue", "leave"):
-        (body,) = functions(store, name)
+    takers = ("take", "take_without_a_queue", "leave", "depart", "look_after_departed")
+    for name in (*takers, "wake_in_passing"):
+        (body,) = functions(departed, name)
         assert re.search(r"\bdata\s*\.\s*\w*lock\(", body), name
 
 

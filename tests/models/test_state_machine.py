@@ -123,6 +123,8 @@ def assert_same_change(model: Any, ours: Any) -> None:
     assert type(ours) is change_buffers.DictionaryChange
     assert same(ours.updates, model.updates)
     assert ours.removals == model.removals
+    if hasattr(model, "version"):
+        assert (ours.version, ours.is_complete) == (model.version, model.is_complete)
     assert {type(key) for key in (*ours.updates, *ours.removals)} <= {str}
     if len(ours.updates) == 3:  # now and then; its store keeps bytes from here on
         with suppress(ValueError):  # a key may have a lone surrogate
@@ -139,16 +141,21 @@ def vandalise(change: Any) -> None:
 
 def can_flush(model: Any) -> bool:
     """Whether a flush would not wait."""
+    if hasattr(model, "_is_pending"):
+        return model._frozen or model._is_pending()
     return bool(model._frozen or model._pending_changes or model._pending_removals)
 
 
 class BufferMachine(RuleBasedStateMachine):
     """One buffer; it is the first of `buffers`, to which the other machine adds views."""
 
+    model: Any = reference_prefixes
+    """What ours is compared with: a module, or whatever else has the same names."""
+
     def __init__(self):
         super().__init__()
         self.buffers = [
-            (reference.DictionaryChangeBuffer(), change_buffers.DictionaryChangeBuffer())
+            (self.model.DictionaryChangeBuffer(), change_buffers.DictionaryChangeBuffer())
         ]
 
     def update_both(self, pair, make_updates, make_removals):
@@ -243,7 +250,7 @@ class MultiViewMachine(BufferMachine):
 
     def make_multi_view(self):
         self.multi_views.append(
-            (reference.DictionaryChangeMultiView(), change_buffers.DictionaryChangeMultiView())
+            (self.model.DictionaryChangeMultiView(), change_buffers.DictionaryChangeMultiView())
         )
 
     def pick_multi_view(self, number):
@@ -276,7 +283,7 @@ class MultiViewMachine(BufferMachine):
     @rule(number=numbers, prefixes=prefixes)
     def make_view(self, number, prefixes):
         model, ours = self.pick_multi_view(number)
-        model, ours = reference_prefixes.create_view(model, prefixes), ours.create_view(prefixes)
+        model, ours = self.model.create_view(model, prefixes), ours.create_view(prefixes)
         self.contexts.append((model, ours))
         self.buffers.append((model.__enter__(), ours.__enter__()))
 
@@ -317,9 +324,9 @@ class MultiViewMachine(BufferMachine):
         subscription = self.subscriptions[number % len(self.subscriptions)]
         multi_view, prefixes, view, ours = subscription
         if view is None:
-            view = reference_prefixes.add_view(multi_view, prefixes)
+            view = self.model.add_view(multi_view, prefixes)
             if not can_flush(view):  # its first `next()` would have to wait
-                multi_view._views.remove(view)
+                multi_view.remove_view(view)
                 return
             subscription[2] = view
         if can_flush(view):

@@ -5,10 +5,10 @@ and gives a step; a step must leave things as it found them, or else it would be
 A step that is a coroutine function is run in an event loop.
 """
 
-from operations import data, views
+from operations import data, rooms, views
 
 # Last: it changes how the process keeps values.
 from operations import encode  # isort: skip
 from operations.repeat import OPERATIONS, growth, operation
 
-__all__ = ["OPERATIONS", "data", "encode", "growth", "operation", "views"]
+__all__ = ["OPERATIONS", "data", "encode", "growth", "operation", "rooms", "views"]

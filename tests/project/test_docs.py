@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -14,7 +16,9 @@ from doc_blocks import FENCE, ROOT, Block, blocks_of
 from helpers import run_child
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCSTRINGS = [ROOT / "python" / "change_buffers" / name for name in ("_core.pyi", "codecs.py")]
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
+WITH_NANOVER = bool(os.environ.get("CHANGE_BUFFERS_TESTS_NEED_NANOVER"))
 TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
 """Where the files of this tree are shown."""
 
@@ -62,11 +66,37 @@ def test_links_of_the_readme_work_where_there_is_no_tree() -> None:
     assert sorted(named) == sorted(set(used))
 
 
+IDIOMS = re.compile(
+    r"\bowe[ds]?\b|\bmerely\b|\bsave (?:for|what|by)\b|all the same\b|\bbe it\b|\bhears? of\b"
+    r"|\bsits on\b|\bin the midst\b|\bnought\b|\bto be had\b|\bas they are\b|\byet to be\b"
+)
+"""Words that are hard for those whose first language is another."""
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *DOCSTRINGS], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_the_words_are_plain(page: Path) -> None:
+    assert IDIOMS.findall(page.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.parametrize("block", blocks_in("python"), ids=str)
 def test_a_python_block_runs(block: Block) -> None:
     if "import numpy" in block.text:
         pytest.importorskip("numpy", reason="shows how NumPy's values are sent")
+    is_for_nanover = re.search(r"^from nanover\.utilities\.packing", block.text, re.M)
+    if is_for_nanover and not WITH_NANOVER and importlib.util.find_spec("nanover") is None:
+        pytest.skip("this needs NanoVer, or what comes with it: make test-nanover")
     run_child(block.text)
+
+
+def test_the_first_change_is_one_that_the_tests_notice() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    change = re.search(r"the words `(.*)` in `(.*\.rs)`.*?-m pytest (\S+\.py)`", text, re.DOTALL)
+    assert change is not None
+    words, source, tests = change.groups()
+    for path in (source, tests):
+        assert words in (ROOT / path).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", blocks_in("diff"), ids=str)

@@ -103,3 +103,16 @@ def test_the_quantities_of_a_row_have_one_unit(
     values: list[float], unit: str, texts: list[str]
 ) -> None:
     assert quantities(values, unit) == texts
+
+
+PHONE = 328
+"""Pixels that a page leaves for a picture on a small phone."""
+
+
+@pytest.mark.parametrize("plot", sorted(pages.PLOTS.rglob("*.svg")), ids=lambda path: path.stem)
+def test_the_text_of_a_plot_can_be_read_on_a_phone(plot: Path) -> None:
+    text = plot.read_text(encoding="utf-8")
+    width = float(re.search(r'<svg [^>]*width="([0-9.]+)pt"', text, re.DOTALL)[1])
+    sizes = {float(size) for size in re.findall(r"font-size: ([0-9.]+)px", text)}
+    assert sizes
+    assert min(sizes) * PHONE / width >= 7

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BINDING = ROOT / "rust" / "binding" / "src"
 
-ORDER = ["args", "kept", "bytes", "change", "journal", "follow", "view"]
+ORDER = ["args", "kept", "bytes", "change", "tasks", "journal", "follow", "view"]
 
 MODULE = re.compile(r"^    pub\(crate\) mod (\w+);|^mod (\w+) \{", re.MULTILINE)
 IMPORT = re.compile(r"\bcrate::(\w+)::(\w+)")

@@ -90,18 +90,23 @@ def test_an_empty_update_wakes_nobody(run, buffer):
     run(main())
 
 
-def test_a_wait_outside_of_a_loop_is_refused_at_the_call(run, buffer):
+def test_a_wait_outside_of_a_loop_is_refused_where_it_is_awaited(run, buffer):
+    with pytest.raises(RuntimeError, match=r"flush_changed\(\).*event loop"):
+        buffer.flush_changed().send(None)
     buffer.update({"a": 1})
-    for call in (lambda: buffer.flush_changed(), lambda: soon(buffer.flush_changed)):
-        with pytest.raises(RuntimeError, match=r"flush_changed\(\).*event loop"):
-            call()
+    # It need not wait.
+    with pytest.raises(StopIteration) as returned:
+        buffer.flush_changed().send(None)
+    assert returned.value.value.updates == {"a": 1}
 
     async def main():
         with pytest.raises(RuntimeError, match="event loop"):
-            soon(buffer.flush_changed)  # the loop runs in another thread
-        return await buffer.flush_changed()
+            soon(buffer.flush_changed().send, None)  # the loop runs in another thread
+        task = await start(buffer.flush_changed())
+        buffer.update({"b": 1})
+        return await task
 
-    assert run(main()).updates == {"a": 1}
+    assert run(main()).updates == {"b": 1}
 
 
 # Freezing

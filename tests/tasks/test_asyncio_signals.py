@@ -42,10 +42,10 @@ def wait_until(condition):
 
 def on_next_ring(action):
     original = loop.call_soon_threadsafe
-    def call_soon_threadsafe(*args):
+    def call_soon_threadsafe(*args, **kwargs):
         loop.call_soon_threadsafe = original
         action()
-        return original(*args)
+        return original(*args, **kwargs)
     loop.call_soon_threadsafe = call_soon_threadsafe
 
 def end():

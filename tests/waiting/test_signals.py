@@ -299,8 +299,8 @@ for _ in range(5):
         + """
     taken = None
     thread = threading.Thread(target=interrupt_then_update)
-    thread.start()
     try:
+        thread.start()  # which may take until the signal
         taken = wait()
         time.sleep(1)
     except KeyboardInterrupt:

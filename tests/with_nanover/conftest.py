@@ -1,6 +1,19 @@
+"""Children that run NanoVer's own code, on its own module or on ours."""
+
 from __future__ import annotations
 
-from nanover_trees import child, nanover, site
-from program_runs import folder, python, run
+import sys
+from pathlib import Path
 
-__all__ = ["child", "folder", "nanover", "python", "run", "site"]
+import pytest
+
+from sides import SIDES, Child, run_side
+
+# The state machine is one of these.
+sys.path.append(str(Path(__file__).parents[1] / "models"))
+
+
+@pytest.fixture(params=SIDES)
+def child(request: pytest.FixtureRequest) -> Child:
+    side: str = request.param
+    return lambda code: run_side(side, code)

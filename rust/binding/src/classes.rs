@@ -8,12 +8,16 @@ use crate::change::source::Source;
 use crate::follow::next_change::NextChange;
 use crate::follow::pace::Subscription;
 use crate::journal::feed::DictionaryChangeBuffer;
+use crate::journal::publisher::Publisher;
+use crate::journal::room::DictionaryChangeMultiView;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::encoding::Encoding;
 use crate::kept::value::Version;
+use crate::tasks::call::Call;
+use crate::tasks::ticks::{Tick, Ticks};
+use crate::tasks::wake_up::WakeUp;
 use crate::view::context::ViewContext;
-use crate::view::multi_view::DictionaryChangeMultiView;
 
 /// What Python's allocator aligns objects to.
 const PYTHON_ALIGNMENT: usize = 2 * size_of::<usize>();
@@ -33,16 +37,21 @@ macro_rules! check {
 }
 
 check!(
+    Call,
     Codec,
     DictionaryChange,
     DictionaryChangeBuffer,
     DictionaryChangeMultiView,
     Encoding,
     NextChange,
+    Publisher,
     SharedStore,
     Source,
     Stats,
     Subscription,
+    Tick,
+    Ticks,
     Version,
     ViewContext,
+    WakeUp,
 );

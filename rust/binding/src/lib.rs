@@ -17,6 +17,7 @@ mod args {
     pub(crate) mod errors;
     pub(crate) mod keys;
     pub(crate) mod name;
+    pub(crate) mod options;
     pub(crate) mod prefixes;
     pub(crate) mod seconds;
 }
@@ -41,8 +42,17 @@ mod change {
     pub(crate) mod dicts;
     pub(crate) mod encode;
     pub(crate) mod finished;
+    pub(crate) mod origin;
     pub(crate) mod parts;
     pub(crate) mod source;
+}
+
+/// What event loops are asked to call, and what their tasks await.
+mod tasks {
+    pub(crate) mod call;
+    pub(crate) mod stint;
+    pub(crate) mod ticks;
+    pub(crate) mod wake_up;
 }
 
 /// The store as Python sees it.
@@ -53,6 +63,10 @@ mod journal {
     pub(crate) mod errors;
     pub(crate) mod feed;
     pub(crate) mod flushed;
+    pub(crate) mod following;
+    pub(crate) mod publisher;
+    pub(crate) mod refused;
+    pub(crate) mod room;
     pub(crate) mod shared;
     pub(crate) mod stats;
 }
@@ -70,7 +84,7 @@ mod follow {
 mod view {
     pub(crate) mod buffer;
     pub(crate) mod context;
-    pub(crate) mod multi_view;
+    mod multi_view;
 }
 
 mod classes;
@@ -81,10 +95,13 @@ use follow::next_change::NextChange;
 use follow::pace::Subscription;
 use journal::errors::ObjectFrozenError;
 use journal::feed::DictionaryChangeBuffer;
+use journal::publisher::Publisher;
+use journal::refused::{ConflictError, KeyOwnedError};
+use journal::room::DictionaryChangeMultiView;
 use journal::shared::SharedStore;
 use journal::stats::Stats;
+use tasks::ticks::Ticks;
 use view::context::ViewContext;
-use view::multi_view::DictionaryChangeMultiView;
 
 /// The Rust core of change-buffers. Import the names from `change_buffers` instead.
 #[pymodule(gil_used = false)]
@@ -92,16 +109,21 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before anything else, which might be looked up once and kept.
     interpreter::claim(module.py())?;
     waiting::watch_forks(module.py())?;
+    journal::refused::declare(module.py())?;
 
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("ObjectFrozenError", module.py().get_type::<ObjectFrozenError>())?;
+    module.add("KeyOwnedError", module.py().get_type::<KeyOwnedError>())?;
+    module.add("ConflictError", module.py().get_type::<ConflictError>())?;
     module.add_class::<Codec>()?;
     module.add_class::<DictionaryChange>()?;
     module.add_class::<DictionaryChangeBuffer>()?;
     module.add_class::<DictionaryChangeMultiView>()?;
     module.add_class::<NextChange>()?;
+    module.add_class::<Publisher>()?;
     module.add_class::<SharedStore>()?;
     module.add_class::<Stats>()?;
     module.add_class::<Subscription>()?;
+    module.add_class::<Ticks>()?;
     module.add_class::<ViewContext>()
 }

@@ -15,11 +15,31 @@ pub type Marks<K, V> = SmallVec<[Mark<K, V>; INLINE]>;
 
 /// What can be a key.
 ///
-/// `Hash` and `Clone` must not panic and none of the three may call back into a store: they run
-/// under its lock. (A panic of `Eq` is survived: nothing has changed then.)
-pub trait Key: Hash + Eq + Clone {}
+/// `Hash`, `Clone` and `letters` must not panic and none of the four may call back into a store:
+/// they run under its lock. (A panic of `Eq` is survived: nothing has changed then.)
+pub trait Key: Hash + Eq + Clone {
+    /// How it is spelled, if that is of interest: keys are found by what they begin with.
+    fn letters(&self) -> impl Iterator<Item = u32> {
+        std::iter::empty()
+    }
 
-impl<T: Hash + Eq + Clone> Key for T {}
+    /// Whether it begins with another one.
+    fn begins_with(&self, prefix: &Self) -> bool {
+        let mut letters = self.letters();
+        prefix.letters().all(|letter| letters.next() == Some(letter))
+    }
+}
+
+impl Key for &str {
+    fn letters(&self) -> impl Iterator<Item = u32> {
+        self.chars().map(u32::from)
+    }
+}
+
+impl Key for u8 {}
+impl Key for u32 {}
+impl Key for u64 {}
+impl Key for usize {}
 
 /// What the last change that named a key did to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,13 +251,59 @@ impl<K, V, W> Default for Batch<K, V, W> {
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {
-    pub(crate) whole: Option<W>,
+    wholes: Wholes<W>,
     pub(crate) marks: Vec<Mark<K, V>>,
+}
+
+/// Finished forms that are of no use any more. It is rare that there is more than one.
+#[derive(Debug)]
+enum Wholes<W> {
+    None,
+    One(W),
+    Many(Box<[W]>),
+}
+
+impl<K, V, W> Displaced<K, V, W> {
+    /// A finished form that is of no use any more.
+    #[inline]
+    pub(crate) fn add(&mut self, whole: Option<W>) {
+        if let Some(whole) = whole {
+            if let Wholes::None = self.wholes {
+                self.wholes = Wholes::One(whole);
+            } else {
+                self.add_another(whole);
+            }
+        }
+    }
+
+    #[cold]
+    fn add_another(&mut self, whole: W) {
+        let wholes = match std::mem::replace(&mut self.wholes, Wholes::None) {
+            Wholes::None => Vec::new(),
+            Wholes::One(one) => vec![one],
+            Wholes::Many(many) => many.into_vec(),
+        };
+        self.wholes = Wholes::Many(wholes.into_iter().chain([whole]).collect());
+    }
+
+    /// The marks, as the operation's result.
+    pub(crate) fn take_marks(&mut self) -> Vec<Mark<K, V>> {
+        std::mem::take(&mut self.marks)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wholes(&self) -> &[W] {
+        match &self.wholes {
+            Wholes::None => &[],
+            Wholes::One(whole) => std::slice::from_ref(whole),
+            Wholes::Many(wholes) => wholes,
+        }
+    }
 }
 
 impl<K, V, W> Default for Displaced<K, V, W> {
     fn default() -> Self {
-        Self { whole: None, marks: Vec::new() }
+        Self { wholes: Wholes::None, marks: Vec::new() }
     }
 }
 
@@ -274,6 +340,15 @@ mod tests {
             let expected = Batch::<&str, i32>::new(updates.iter().copied(), keys);
             assert_eq!(batch.marks, expected.marks);
         }
+    }
+
+    #[test]
+    fn all_finished_forms_that_are_displaced_are_kept() {
+        let mut displaced = Displaced::<&str, i32, i32>::default();
+        for whole in [None, Some(1), None, Some(2), Some(3)] {
+            displaced.add(whole);
+        }
+        assert_eq!(displaced.wholes(), [1, 2, 3]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Index<S> {
 }
 
 impl<S: BuildHasher> Index<S> {
+    #[expect(clippy::inline_always, reason = "it is what most of a small operation consists of")]
+    #[inline(always)]
     pub(crate) fn find<'a, K: Key + 'a>(
         &self,
         key: &K,

@@ -14,24 +14,30 @@
 //!   first.
 //!
 //! Only the last change to a key matters to anybody: it alone decides what a cursor before it
-//! gets.
+//! gets. An entry also names the *publisher* that made that change, if it was one: the keys that are
+//! a publisher's own are found without a search, and go with it.
+//!
+//! Beyond what the cursors need, the last so many tombstones are kept as *history*: a cursor can be
+//! opened at an old version as long as no later removal has been forgotten.
 
+mod cursors;
 mod memory;
 mod prepared;
-mod sweep;
+mod publishers;
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 use slab::Slab;
 
+use self::cursors::Cursor;
+pub use self::cursors::{CursorId, Position};
 use self::prepared::Prepared;
+pub use self::publishers::PublisherId;
+use self::publishers::Publishers;
 use crate::batch::{Batch, Fate, Key, Mark};
 use crate::index::Index;
-use crate::list::{Linked, Links, List};
-
-/// Names a cursor of one journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CursorId(usize);
+use crate::list::{Linked, Links, List, MOST_ITEMS};
 
 #[derive(Debug)]
 struct Entry<K, V> {
@@ -41,15 +47,14 @@ struct Entry<K, V> {
     /// Counts up over all entries; says since when the key has been part of the content.
     born: u64,
     links: Links,
+    /// Who made that update, if it was a publisher.
+    by: Option<PublisherId>,
+    /// Where it is among the publisher's own keys, if it is one of them.
+    place: u32,
 }
 
-#[derive(Debug)]
-struct Cursor {
-    seen: Position,
-    /// The number of stamps that it has seen, or need not see.
-    stamps: u64,
-    links: Links,
-}
+// It fills a line of the processor's cache, with keys and values as the binding has them.
+const _: () = assert!(size_of::<Entry<[usize; 2], &u8>>() == 64 || size_of::<usize>() != 8);
 
 impl<K, V> Linked for Entry<K, V> {
     fn links(&self) -> Links {
@@ -61,23 +66,22 @@ impl<K, V> Linked for Entry<K, V> {
     }
 }
 
-impl Linked for Cursor {
-    fn links(&self) -> Links {
-        self.links
-    }
-
-    fn links_mut(&mut self) -> &mut Links {
-        &mut self.links
-    }
+/// On whose behalf an update is made, and on what condition.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terms {
+    /// The publisher that makes it; none for everybody.
+    pub by: Option<PublisherId>,
+    /// It is refused if a key that it names has changed after this version.
+    pub unchanged_since: Option<u64>,
 }
 
-/// How far a cursor has read.
-///
-/// Two cursors at one position have the same yet to see; two at different ones may, all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    live: u64,
-    removed: u64,
+/// Why an update was refused, with the keys that it is about. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal<K> {
+    /// They are another publisher's own, which has them for itself.
+    Owned(Vec<K>),
+    /// They have changed meanwhile, or that is not known any more.
+    Conflict(Vec<K>),
 }
 
 /// An entry as a cursor sees it.
@@ -89,6 +93,8 @@ pub struct Seen<'a, K, V> {
     pub version: u64,
     /// Orders live keys as a plain dictionary would: by when they were last added.
     pub born: u64,
+    /// The publisher that changed it last, if it was one.
+    pub by: Option<PublisherId>,
 }
 
 /// The shared dictionary and the cursors that follow it.
@@ -99,8 +105,15 @@ pub struct Journal<K, V, S> {
     live: List,
     removed: List,
     tombstones: usize,
+    /// So many tombstones are kept, even though every cursor has seen them.
+    history: usize,
+    /// The version of the last removal that has been forgotten.
+    horizon: u64,
     cursors: Slab<Cursor>,
     by_seen: List,
+    /// Cursors that were opened at an old version and have not read since, by that version.
+    returning: BTreeSet<(u64, u32)>,
+    publishers: Publishers,
     version: u64,
     births: u64,
     /// How many keys all updates so far have named.
@@ -118,8 +131,12 @@ impl<K: Key, V, S: BuildHasher + Default> Default for Journal<K, V, S> {
             live: List::EMPTY,
             removed: List::EMPTY,
             tombstones: 0,
+            history: 0,
+            horizon: 0,
             cursors: Slab::new(),
             by_seen: List::EMPTY,
+            returning: BTreeSet::new(),
+            publishers: Publishers::default(),
             version: 0,
             births: 0,
             stamps: 0,
@@ -135,12 +152,6 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.version
     }
 
-    /// The next version, for a change that happens beside the journal but in order with it.
-    pub fn next_version(&mut self) -> u64 {
-        self.version += 1;
-        self.version
-    }
-
     /// How many keys the content has.
     pub fn len(&self) -> usize {
         self.entries.len() - self.tombstones
@@ -151,9 +162,23 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.len() == 0
     }
 
-    /// How many removed keys are kept for cursors that have not seen their removal.
+    /// The value of a key of the content.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let slot = self.slot_of(key)?;
+        match &self.entries[slot].mark.fate {
+            Fate::Set(value) => Some(value),
+            Fate::Removed | Fate::SetAndRemoved(_) => None,
+        }
+    }
+
+    /// How many removed keys are kept, for cursors or as history.
     pub fn tombstones(&self) -> usize {
         self.tombstones
+    }
+
+    /// How many more removed keys are kept than are to be kept as history.
+    pub fn excess(&self) -> usize {
+        self.tombstones.saturating_sub(self.history)
     }
 
     /// How often a key was added to the content so far: the number of the next birth.
@@ -166,39 +191,114 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.cursors.len()
     }
 
-    /// Applies one change. Either all of it or, should comparing keys panic, nothing.
+    /// Applies one change. Either all of it or, if it is refused or should comparing keys panic,
+    /// nothing.
     ///
     /// What the change displaces is left in the batch, entries without a reader go to `freed`.
-    pub fn apply<W>(&mut self, batch: &mut Batch<K, V, W>, freed: &mut Vec<Mark<K, V>>) {
+    #[expect(clippy::inline_always, reason = "updates on no terms are quicker when made for them")]
+    #[inline(always)]
+    pub fn apply<W>(
+        &mut self,
+        batch: &mut Batch<K, V, W>,
+        terms: Terms,
+        freed: &mut Vec<Mark<K, V>>,
+    ) -> Result<(), Refusal<K>> {
+        let is_checked = self.publishers.is_any_exclusive() || terms.unchanged_since.is_some();
         let named = batch.marks.len() as u64;
         // By far the most frequent change names one key; it needs no note of where its keys are.
         if let [mark] = batch.marks.as_mut_slice() {
-            let entries = &self.entries;
-            let slot = self.index.find(&mark.key, |slot| &entries[slot].mark.key);
+            let slot = self.slot_of(&mark.key);
+            if is_checked {
+                self.check(&[slot], std::slice::from_ref(mark), terms)?;
+            }
+            if slot.is_none() {
+                self.assert_room(1);
+            }
             self.version += 1;
             self.stamps += named;
-            self.stamp(slot, mark, freed);
-            self.give_back();
-            return;
+            self.stamp(slot, mark, terms.by, freed);
+            self.clean_up(freed);
+            return Ok(());
         }
         self.locate(batch);
+        if is_checked {
+            self.check(&self.found, &batch.marks, terms)?;
+        }
         // From here on nothing can fail.
         self.version += 1;
         self.stamps += named;
         for (place, mark) in batch.marks.iter_mut().enumerate() {
-            self.stamp(self.found[place], mark, freed);
+            self.stamp(self.found[place], mark, terms.by, freed);
+        }
+        self.clean_up(freed);
+        Ok(())
+    }
+
+    /// Whether the keys may be changed on these terms. `found` says where their entries are.
+    #[cold]
+    fn check(
+        &self,
+        found: &[Option<usize>],
+        marks: &[Mark<K, V>],
+        terms: Terms,
+    ) -> Result<(), Refusal<K>> {
+        let entries = || found.iter().map(|slot| slot.map(|slot| &self.entries[slot])).zip(marks);
+        let is_anothers = |entry: Option<&Entry<K, V>>| {
+            let entry = entry.filter(|entry| entry.mark.fate.is_live() && entry.by != terms.by);
+            entry.and_then(|entry| entry.by).is_some_and(|by| self.publishers.is_exclusive(by))
+        };
+        let owned = entries().filter(|(entry, _)| is_anothers(*entry));
+        let owned: Vec<K> = owned.map(|(_, mark)| mark.key.clone()).collect();
+        if !owned.is_empty() {
+            return Err(Refusal::Owned(owned));
+        }
+        let Some(since) = terms.unchanged_since else { return Ok(()) };
+        // Of a key without an entry nothing is known but that its removal, if there was one, is one
+        // of those that have been forgotten.
+        let changed = |entry: Option<&Entry<K, V>>| entry.map_or(self.horizon, |it| it.version);
+        let conflicts = entries().filter(|(entry, _)| changed(*entry) > since);
+        let conflicts: Vec<K> = conflicts.map(|(_, mark)| mark.key.clone()).collect();
+        if conflicts.is_empty() { Ok(()) } else { Err(Refusal::Conflict(conflicts)) }
+    }
+
+    /// Gives a key its new fate. `slot` is where its entry is, if it has one. Nothing can fail.
+    #[inline]
+    fn stamp(
+        &mut self,
+        slot: Option<usize>,
+        mark: &mut Mark<K, V>,
+        by: Option<PublisherId>,
+        freed: &mut Vec<Mark<K, V>>,
+    ) {
+        match slot {
+            Some(slot) => self.change(slot, mark, by, freed),
+            // A removal that nobody waits for leaves no trace.
+            None if self.forgets_at_once() && !mark.fate.is_live() => self.horizon = self.version,
+            None => self.add(mark, by),
+        }
+    }
+
+    /// Whether a removal is seen by all there are as soon as it is made, and not kept.
+    fn forgets_at_once(&self) -> bool {
+        self.cursors.is_empty() && self.history == 0
+    }
+
+    /// An update may be the last to look after what it has left behind.
+    #[inline]
+    fn clean_up(&mut self, freed: &mut Vec<Mark<K, V>>) {
+        if self.tombstones > self.history && self.cursors.is_empty() {
+            self.free_tombstones(freed);
         }
         self.give_back();
     }
 
-    /// Gives a key its new fate. `slot` is where its entry is, if it has one. Nothing can fail.
-    fn stamp(&mut self, slot: Option<usize>, mark: &mut Mark<K, V>, freed: &mut Vec<Mark<K, V>>) {
-        match slot {
-            Some(slot) => self.change(slot, mark, freed),
-            // A removal that nobody waits for leaves no trace.
-            None if self.cursors.is_empty() && !mark.fate.is_live() => {}
-            None => self.add(mark),
-        }
+    #[inline]
+    fn slot_of(&self, key: &K) -> Option<usize> {
+        self.index.find(key, |slot| &self.entries[slot].mark.key)
+    }
+
+    fn assert_room(&self, more: usize) {
+        assert!(self.entries.len() < MOST_ITEMS - more, "too many keys");
     }
 
     fn locate<W>(&mut self, batch: &Batch<K, V, W>) {
@@ -208,13 +308,14 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.found.extend(batch.marks.iter().map(|mark| self.index.find(&mark.key, key_at)));
         let new = self.found.iter().filter(|slot| slot.is_none()).count();
         if new > 0 {
+            self.assert_room(new);
             self.index.reserve(new, key_at);
             self.entries.reserve(new);
         }
     }
 
     /// A key that has no entry yet. The fate moves in, the key is shared with the mark.
-    fn add(&mut self, mark: &mut Mark<K, V>) {
+    fn add(&mut self, mark: &mut Mark<K, V>, by: Option<PublisherId>) {
         let fate = std::mem::replace(&mut mark.fate, Fate::Removed);
         let live = fate.is_live();
         let entry = Entry {
@@ -222,6 +323,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             version: self.version,
             born: self.births,
             links: Links::UNLINKED,
+            by: None,
+            place: 0,
         };
         let slot = self.entries.insert(entry);
         let entries = &self.entries;
@@ -233,20 +336,32 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             self.tombstones += 1;
             self.removed.push_back(&mut self.entries, slot);
         }
+        if by.is_some() {
+            self.own(slot, live, by);
+        }
     }
 
     /// A key that has an entry. The old fate moves out, into the mark.
-    fn change(&mut self, slot: usize, mark: &mut Mark<K, V>, freed: &mut Vec<Mark<K, V>>) {
+    fn change(
+        &mut self,
+        slot: usize,
+        mark: &mut Mark<K, V>,
+        by: Option<PublisherId>,
+        freed: &mut Vec<Mark<K, V>>,
+    ) {
         let entry = &mut self.entries[slot];
         let was_live = entry.mark.fate.is_live();
         let is_live = mark.fate.is_live();
         std::mem::swap(&mut entry.mark.fate, &mut mark.fate);
         entry.version = self.version;
+        if entry.by != by || by.is_some() && was_live != is_live {
+            self.pass_on(slot, was_live, is_live, by);
+        }
         match (was_live, is_live) {
             (true, true) => self.live.move_to_back(&mut self.entries, slot),
             (false, false) => self.removed.move_to_back(&mut self.entries, slot),
             (false, true) => {
-                entry.born = self.births;
+                self.entries[slot].born = self.births;
                 self.births += 1;
                 self.tombstones -= 1;
                 self.removed.unlink(&mut self.entries, slot);
@@ -256,96 +371,11 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 self.live.unlink(&mut self.entries, slot);
                 self.removed.push_back(&mut self.entries, slot);
                 self.tombstones += 1;
-                if self.cursors.is_empty() {
+                if self.forgets_at_once() {
                     self.free_tombstone(slot, freed);
                 }
             }
         }
-    }
-
-    /// A new cursor: it has yet to see all the content there is.
-    pub fn open_cursor(&mut self) -> CursorId {
-        let slot = self.cursors.insert(Cursor {
-            seen: Position {
-                live: if self.is_empty() { self.version } else { 0 },
-                removed: self.version,
-            },
-            stamps: self.stamps.saturating_sub(self.len() as u64),
-            links: Links::UNLINKED,
-        });
-        self.by_seen.push_back(&mut self.cursors, slot);
-        CursorId(slot)
-    }
-
-    /// Ends a cursor and frees the tombstones that were kept for it alone.
-    pub fn close_cursor(&mut self, cursor: CursorId, freed: &mut Vec<Mark<K, V>>) {
-        self.by_seen.unlink(&mut self.cursors, cursor.0);
-        self.cursors.remove(cursor.0);
-        self.free_tombstones(freed);
-    }
-
-    /// Whether the cursor has not been ended.
-    pub fn has_cursor(&self, cursor: CursorId) -> bool {
-        self.cursors.contains(cursor.0)
-    }
-
-    /// How far the cursor has read.
-    pub fn position(&self, cursor: CursorId) -> Position {
-        self.cursors[cursor.0].seen
-    }
-
-    /// How far the cursor is behind: in updates, and in keys at most.
-    ///
-    /// Constant time, so a key that changed twice counts twice, up to all keys there are.
-    pub fn lag(&self, cursor: CursorId) -> (u64, u64) {
-        let Cursor { seen, stamps, .. } = &self.cursors[cursor.0];
-        if !self.is_behind(cursor) {
-            return (0, 0);
-        }
-        (self.version - seen.removed, (self.stamps - stamps).min(self.entries.len() as u64))
-    }
-
-    /// Where a cursor is that has seen everything.
-    pub fn end(&self) -> Position {
-        Position { live: self.version, removed: self.version }
-    }
-
-    /// Whether a cursor has seen everything. Constant time, like all questions about cursors.
-    pub fn is_read_to_the_end(&self) -> bool {
-        self.by_seen.last().is_some_and(|latest| self.cursors[latest].seen == self.end())
-    }
-
-    /// Whether another cursor is at the same position.
-    pub fn has_company(&self, cursor: CursorId) -> bool {
-        let seen = self.position(cursor);
-        let neighbours = self.cursors[cursor.0].links.neighbours();
-        neighbours.into_iter().flatten().any(|other| self.cursors[other].seen == seen)
-    }
-
-    /// Whether there is anything that the cursor has not seen.
-    pub fn is_behind(&self, cursor: CursorId) -> bool {
-        let seen = self.position(cursor);
-        let newest = |list: &List| list.last().map_or(0, |slot| self.entries[slot].version);
-        newest(&self.live) > seen.live || newest(&self.removed) > seen.removed
-    }
-
-    /// What the cursor has not seen: live entries, then removed ones, each from the newest back.
-    pub fn unseen(&self, cursor: CursorId) -> impl Iterator<Item = Seen<'_, K, V>> {
-        let seen = self.position(cursor);
-        let since = |list: &List, seen: u64| {
-            list.backwards(&self.entries).take_while(move |entry| entry.version > seen)
-        };
-        since(&self.live, seen.live)
-            .chain(since(&self.removed, seen.removed))
-            .map(|Entry { mark, version, born, .. }| Seen { mark, version: *version, born: *born })
-    }
-
-    /// The cursor has seen everything now. Frees the tombstones that were kept for it alone.
-    pub fn advance(&mut self, cursor: CursorId, freed: &mut Vec<Mark<K, V>>) {
-        self.cursors[cursor.0].seen = self.end();
-        self.cursors[cursor.0].stamps = self.stamps;
-        self.by_seen.move_to_back(&mut self.cursors, cursor.0);
-        self.free_tombstones(freed);
     }
 
     /// Every value in it.
@@ -357,29 +387,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     pub fn clear(&mut self) -> Vec<Mark<K, V>> {
         self.index.clear();
         (self.live, self.removed, self.tombstones) = (List::EMPTY, List::EMPTY, 0);
+        self.publishers.forget_keys();
         self.entries.drain().map(|entry| entry.mark).collect()
-    }
-
-    fn free_tombstones(&mut self, freed: &mut Vec<Mark<K, V>>) {
-        let seen_by_all = match self.by_seen.first() {
-            Some(slowest) => self.cursors[slowest].seen.removed,
-            None => self.version,
-        };
-        while let Some(slot) = self.removed.first() {
-            if self.entries[slot].version > seen_by_all {
-                break;
-            }
-            self.free_tombstone(slot, freed);
-        }
-        self.give_back();
-    }
-
-    fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
-        self.removed.unlink(&mut self.entries, slot);
-        self.tombstones -= 1;
-        let entry = self.entries.remove(slot);
-        self.index.remove(&entry.mark.key, slot);
-        freed.push(entry.mark);
     }
 }
 

@@ -41,7 +41,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         self.first.is_none() && self.held.is_empty()
     }
 
-    /// Merges a change into what is held. `version` must be newer than all before.
+    /// Merges a change into what is held. `version` must not be older than any before.
     ///
     /// Either all of it or, should comparing keys panic, nothing. What is displaced is left in
     /// the batch.
@@ -55,7 +55,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
             self.first = Some((std::mem::take(batch), version));
             return;
         }
-        displaced.whole = self.spread();
+        displaced.add(self.spread());
         let found: Vec<_> = batch.marks.iter().map(|mark| self.place_of(&mark.key)).collect();
         self.reserve(batch.len());
         // From here on nothing can fail.
@@ -74,9 +74,12 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
     ///
     /// Where both name a key, the newer one counts. `version` must not be older than any mark;
     /// nothing compares with it as long as only a view that is frozen has all its marks from here.
+    ///
+    /// What is held of a key of the `echoes` is forgotten, unless it is newer.
     pub(crate) fn absorb<'a>(
         &mut self,
         unseen: impl Iterator<Item = Seen<'a, K, V>>,
+        echoes: impl Iterator<Item = Seen<'a, K, V>>,
         version: u64,
         displaced: &mut Displaced<K, V, W>,
     ) where
@@ -89,7 +92,13 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
             self.first = (!owed.is_empty()).then_some((owed, version));
             return;
         }
-        displaced.whole = self.spread();
+        displaced.add(self.spread());
+        let echoes = echoes.filter_map(|seen| Some((self.place_of(&seen.mark.key)?, seen.version)));
+        let mut outdated: Vec<usize> = echoes
+            .filter(|(place, version)| self.held[*place].version < *version)
+            .map(|(place, _)| place)
+            .collect();
+        outdated.sort_unstable();
         let taken: Vec<_> = unseen
             .map(|seen| (self.place_of(&seen.mark.key), seen))
             .filter(|(place, seen)| place.is_none_or(|at| self.held[at].version < seen.version))
@@ -106,6 +115,25 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
                 self.hold(mark, version);
             }
         }
+        // From the last back: what takes the place of one comes from behind it.
+        displaced.marks.extend(outdated.into_iter().rev().map(|place| self.let_go(place)));
+    }
+
+    /// Another one that holds the same, but for a finished form, which belongs to one alone.
+    pub(crate) fn copy(&self) -> Self
+    where
+        V: Clone,
+        S: Default,
+    {
+        let mut copy = Self::default();
+        if let Some((Batch { marks, .. }, version)) = &self.first {
+            copy.first = Some((Batch { marks: marks.clone(), whole: None }, *version));
+        }
+        copy.reserve(self.held.len());
+        for Held { mark, version } in &self.held {
+            copy.hold(mark.clone(), *version);
+        }
+        copy
     }
 
     /// Hands everything out and forgets it.
@@ -161,6 +189,21 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         self.index.reserve(additional, |place| &self.held[place].mark.key);
     }
 
+    /// Forgets what is held at a place, which the last one takes. Compares no keys.
+    fn let_go(&mut self, place: usize) -> Mark<K, V> {
+        let last = self.held.len() - 1;
+        self.index.remove(&self.held[place].mark.key, place);
+        if place != last {
+            self.index.remove(&self.held[last].mark.key, last);
+        }
+        let mark = self.held.swap_remove(place).mark;
+        if place != last {
+            let held = &self.held;
+            self.index.insert_new(&held[place].mark.key, place, |place| &held[place].mark.key);
+        }
+        mark
+    }
+
     /// Adds a mark for a key that is not held. Compares no keys.
     fn hold(&mut self, mark: Mark<K, V>, version: u64) {
         let place = self.held.len();
@@ -199,8 +242,8 @@ mod tests {
     fn absorb(pending: &mut Subject, marks: &[(&'static str, Fate<i32>)], version: u64) {
         let marks: Vec<_> =
             marks.iter().map(|(key, fate)| Mark { key: *key, fate: fate.clone() }).collect();
-        let unseen = marks.iter().map(|mark| Seen { mark, version, born: 0 });
-        pending.absorb(unseen, version, &mut Displaced::default());
+        let unseen = marks.iter().map(|mark| Seen { mark, version, born: 0, by: None });
+        pending.absorb(unseen, std::iter::empty(), version, &mut Displaced::default());
     }
 
     fn whole(key: &'static str) -> Batch<&'static str, i32, &'static str> {
@@ -228,7 +271,7 @@ mod tests {
         let mut pending = Subject::default();
         let _ = push(&mut pending, whole("a"), 1);
         let displaced = push(&mut pending, batch(&[("b", 2)], &["a", "c"]), 2);
-        assert_eq!(displaced.whole, Some("as given"));
+        assert_eq!(displaced.wholes(), ["as given"]);
         assert_eq!(
             taken(&mut pending),
             [("a", Fate::Removed), ("b", Fate::Set(2)), ("c", Fate::Removed)]
@@ -249,8 +292,9 @@ mod tests {
         let _ = push(&mut pending, batch(&[("old", 1), ("new", 9)], &[]), 5);
         let marks = [("other", 4), ("new", 4), ("old", 7)]
             .map(|(key, version)| (Mark { key, fate: Fate::Set(2) }, version));
-        let unseen = marks.iter().map(|(mark, version)| Seen { mark, version: *version, born: 0 });
-        pending.absorb(unseen, 9, &mut Displaced::default());
+        let unseen =
+            marks.iter().map(|(mark, version)| Seen { mark, version: *version, born: 0, by: None });
+        pending.absorb(unseen, std::iter::empty(), 9, &mut Displaced::default());
         assert_eq!(
             taken(&mut pending),
             [("old", Fate::Set(2)), ("new", Fate::Set(9)), ("other", Fate::Set(2))]

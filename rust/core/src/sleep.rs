@@ -27,18 +27,21 @@ pub(crate) fn is_forked() -> bool {
 /// So many threads are woken at once, each of which wakes the others of its row one after another.
 const ROWS: usize = if cfg!(loom) { 1 } else { 4 };
 
-/// Wakes threads, in this order.
+/// Wakes threads, in about this order.
 ///
 /// That takes about as long for a thousand as for a few: a thread that wakes up wakes the next. So
 /// they come one after the other to the lock that they all need next, which is the interpreter's.
 /// All at once, they would spend their time in getting into each other's way there.
 pub(crate) fn wake_all(sleepers: Vec<Arc<Sleeper>>) {
     let mut rows = [const { Vec::new() }; ROWS];
-    // The next one is the last of a row.
-    for (number, sleeper) in sleepers.into_iter().rev().enumerate() {
-        rows[number % ROWS].push(sleeper);
+    for (sleeper, row) in sleepers.into_iter().zip((0..ROWS).cycle()) {
+        rows[row].push(sleeper);
     }
-    rows.into_iter().rev().for_each(wake_row);
+    for mut row in rows {
+        // The next one is the last.
+        row.reverse();
+        wake_row(row);
+    }
 }
 
 /// Wakes the next of a row, and goes on until there is one that does the rest.
@@ -53,7 +56,11 @@ fn wake_row(mut row: Vec<Arc<Sleeper>>) {
 /// A sleeper is made by the thread that is to sleep and registered under the lock that saw nothing
 /// to do, so a wake-up between that look and the actual sleep is not lost: it is remembered here.
 #[derive(Debug)]
-pub struct Sleeper(Bed);
+pub struct Sleeper {
+    bed: Bed,
+    /// Where it is registered.
+    place: usize,
+}
 
 #[derive(Debug)]
 enum Bed {
@@ -71,12 +78,17 @@ struct Night {
 
 impl Sleeper {
     /// A bed for the calling thread.
-    pub fn new() -> Self {
-        Self(if is_forked() {
+    pub(crate) fn new(place: usize) -> Self {
+        let bed = if is_forked() {
             Bed::Own { woken: AtomicBool::new(false), thread: thread::current() }
         } else {
             Bed::Shared { night: Mutex::default(), signal: Condvar::new() }
-        })
+        };
+        Self { bed, place }
+    }
+
+    pub(crate) fn place(&self) -> usize {
+        self.place
     }
 
     /// Wakes the thread that sleeps here, or will.
@@ -87,7 +99,7 @@ impl Sleeper {
     /// Wakes the thread and has it wake others. Gives them back if it may not get to do that.
     #[must_use = "they are still asleep"]
     fn wake_before(&self, mut row: Vec<Arc<Self>>) -> Vec<Arc<Self>> {
-        match &self.0 {
+        match &self.bed {
             // That thread stayed behind in the parent.
             Bed::Shared { .. } if is_forked() => {}
             Bed::Shared { night, signal } => {
@@ -113,7 +125,7 @@ impl Sleeper {
     ///
     /// Returns whether it was woken. Call it while holding nothing.
     pub fn sleep(&self, until: Option<Instant>) -> bool {
-        match &self.0 {
+        match &self.bed {
             Bed::Shared { night, signal } => {
                 let mut night = night.lock();
                 night.is_asleep = true;
@@ -146,12 +158,6 @@ impl Sleeper {
     }
 }
 
-impl Default for Sleeper {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::Arc;
@@ -161,11 +167,13 @@ mod tests {
     use super::*;
 
     fn shared() -> Sleeper {
-        Sleeper(Bed::Shared { night: Mutex::default(), signal: Condvar::new() })
+        let bed = Bed::Shared { night: Mutex::default(), signal: Condvar::new() };
+        Sleeper { bed, place: 0 }
     }
 
     fn own() -> Sleeper {
-        Sleeper(Bed::Own { woken: AtomicBool::new(false), thread: thread::current() })
+        let bed = Bed::Own { woken: AtomicBool::new(false), thread: thread::current() };
+        Sleeper { bed, place: 0 }
     }
 
     #[test]

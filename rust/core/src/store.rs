@@ -7,9 +7,14 @@
 //! may run while it is held.
 
 mod collect;
+mod concerned;
 mod data;
+mod departed;
+mod filter;
+mod following;
 mod harvest;
 mod hubs;
+mod publishers;
 mod stats;
 mod sweep;
 mod waiters;
@@ -18,24 +23,52 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use self::data::Data;
 pub use self::data::MemoTicket;
-use self::data::{Data, View};
+use self::departed::Departed;
+pub use self::filter::Filter;
+pub use self::following::Following;
 pub use self::harvest::{Flush, Harvest, Whole};
 pub use self::stats::Stats;
 use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark, Marks};
-use crate::journal::{CursorId, Seen};
-use crate::sleep::{self, Sleeper};
-use crate::sync::{AtomicBool, Mutex, MutexGuard, SegQueue, thread};
+use crate::journal::{CursorId, Refusal, Seen};
+pub use crate::journal::{PublisherId, Terms};
+use crate::sleep::Sleeper;
+use crate::sync::{AtomicBool, Mutex, SegQueue};
 
 /// Names a view of one store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ViewId(usize);
 
-/// The store or the view takes no more updates.
+/// The view takes no more updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frozen;
+
+/// Why an update of the content was refused. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused<K> {
+    /// The store takes no more updates.
+    Frozen,
+    /// The publisher takes no more updates.
+    Closed,
+    /// There has been no such version yet.
+    Future,
+    /// These keys are another publisher's own, which has them for itself.
+    Owned(Vec<K>),
+    /// These keys have changed meanwhile, or that is not known any more.
+    Conflict(Vec<K>),
+}
+
+impl<K> From<Refusal<K>> for Refused<K> {
+    fn from(refusal: Refusal<K>) -> Self {
+        match refusal {
+            Refusal::Owned(keys) => Self::Owned(keys),
+            Refusal::Conflict(keys) => Self::Conflict(keys),
+        }
+    }
+}
 
 /// How a view is at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +99,16 @@ pub struct Read<K, V> {
     pub born: u64,
 }
 
-/// Which keys a view is about. Runs under the data mutex: it must not block, panic or call back.
-pub type Filter<K> = Arc<dyn Fn(&K) -> bool + Send + Sync>;
-
 /// A shared dictionary and the views that follow it. Every method is one atomic step.
 ///
 /// What an operation displaces is dropped at its end, with the mutex released.
-pub struct Store<K, V, W, S> {
+pub struct Store<K: 'static, V, W, S> {
     data: Mutex<Data<K, V, W, S>>,
-    /// Views whose owner is gone but found the mutex taken.
+    /// What has gone while the mutex was taken.
     ///
     /// Boxed, as it is aligned to a line of the processor's cache: a store may be part of an object
     /// whose allocator knows no such alignment, which is what Python's is like.
-    departed: Box<SegQueue<ViewId>>,
+    departed: Box<SegQueue<Departed>>,
     /// Whether there may be any.
     has_departed: AtomicBool,
     /// A copy of what the data say, to be read in passing.
@@ -97,56 +127,34 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
-    /// The only way to the data.
-    fn lock(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
-        if self.has_departed.load(Ordering::Relaxed) {
-            self.bury_departed();
-        }
-        self.take()
-    }
-
-    fn take(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
-        if sleep::is_forked() { self.take_without_a_queue() } else { self.data.lock() }
-    }
-
-    /// Like sleeping, queueing for a mutex uses the table that forked children stay away from.
-    #[cold]
-    fn take_without_a_queue(&self) -> MutexGuard<'_, Data<K, V, W, S>> {
-        loop {
-            if let Some(data) = self.data.try_lock() {
-                return data;
-            }
-            thread::yield_now();
-        }
-    }
-
     /// Applies a change to the content and so to every view.
-    pub fn update(&self, batch: &mut Batch<K, V, W>) -> Result<(), Frozen> {
+    pub fn update(&self, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+        self.apply(Terms::default(), batch)
+    }
+
+    /// Does so on behalf of a publisher, or on a condition. If it is refused, nothing has changed.
+    pub fn update_on(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+        self.apply(terms, batch)
+    }
+
+    #[expect(clippy::inline_always, reason = "updates on no terms are quicker when made for them")]
+    #[inline(always)]
+    fn apply(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
-        if data.frozen {
-            return Err(Frozen);
-        }
+        data.admit(terms)?;
         if batch.is_empty() {
             return Ok(());
         }
-        let seen_before = data.wants_whole().then(|| data.journal.end());
-        data.journal.apply(batch, &mut displaced.marks);
-        displaced.whole = data.renew_memo(seen_before, &mut batch.whole);
-        data.updates += 1;
-        data.sweep_now_and_then(&mut displaced);
-        if data.waiters.is_nobody_waiting_for_change() {
-            return Ok(());
-        }
-        let Data { waiters, views, .. } = &mut *data;
-        let woken = waiters.content_changed(|view| {
-            let filter = views[view.0].filter.as_ref();
-            filter.is_none_or(|filter| batch.marks.iter().any(|mark| filter(&mark.key)))
+        let concerned = data.waiters.is_any_waiting().then(|| {
+            data.concerned(terms.by, batch.marks.iter().map(|mark| &mark.key), &mut displaced)
         });
-        // Else removed keys that do not concern them would be kept for as long as they wait.
-        for view in data.waiters.picky() {
-            data.is_pending(view, &mut displaced);
-        }
+        let seen_before = data.wants_whole().then(|| data.journal.end());
+        data.journal.apply(batch, terms, &mut displaced.marks)?;
+        displaced.add(data.renew_memo(seen_before, &mut batch.whole));
+        data.count_change(&mut displaced);
+        let Some(concerned) = concerned else { return Ok(()) };
+        let woken = data.waiters.content_changed(&concerned);
         drop(data);
         self.wake(woken);
         Ok(())
@@ -174,7 +182,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
-        if let Some(filter) = &data.views[view.0].filter {
+        if let Some(filter) = &data.views[view.0].concern.filter {
             // Keys that the view is not about go to the back, then out.
             refused = batch.whole.take();
             batch.marks.sort_by_key(|mark| !filter(&mark.key));
@@ -184,7 +192,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
                 return Ok(());
             }
         }
-        let version = data.journal.next_version();
+        // It is later than all shared ones so far, and earlier than those to come.
+        let version = data.journal.version();
         data.views[view.0].pending.push(batch, version, &mut displaced);
         data.updates += 1;
         let woken = data.waiters.view_changed(view);
@@ -226,7 +235,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         // It was made of values that were not prepared.
-        displaced.whole = data.renew_memo(None, &mut None);
+        displaced.add(data.renew_memo(None, &mut None));
         let Data { journal, views, .. } = &mut *data;
         if let Some(cursor) = views[view.0].cursor {
             journal.prepare(cursor, prepare);
@@ -238,7 +247,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut values = Vec::with_capacity(keys.len());
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
-        displaced.whole = data.renew_memo(None, &mut None);
+        displaced.add(data.renew_memo(None, &mut None));
         values.extend(keys.iter().map(|key| {
             let value = data.journal.value_mut(key)?;
             prepare(value);
@@ -283,19 +292,6 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.lock().peek(view, &mut displaced)
     }
 
-    /// A new view of the content, which it has yet to see; of some keys only, if there is a
-    /// filter.
-    pub fn open_view(&self, filter: Option<Filter<K>>) -> ViewId {
-        let mut data = self.lock();
-        let cursor = data.journal.open_cursor();
-        data.add_view(Some(cursor), filter)
-    }
-
-    /// A new view that is fed by nothing but its own updates.
-    pub fn open_buffer(&self) -> ViewId {
-        self.lock().add_view(None, None)
-    }
-
     /// How the view is right now.
     pub fn status(&self, view: ViewId) -> Status {
         let mut displaced = Displaced::default();
@@ -314,12 +310,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
         data.settle(view, &mut displaced);
-        let Data { journal, views, .. } = &mut *data;
-        let View { cursor, frozen, .. } = &mut views[view.0];
-        *frozen = true;
-        if let Some(cursor) = cursor.take() {
-            journal.close_cursor(cursor, &mut displaced.marks);
-        }
+        data.detach(view, &mut displaced);
         let woken = data.waiters.view_ended(view);
         drop(data);
         self.wake(woken);
@@ -335,25 +326,6 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.wake(woken);
     }
 
-    /// Ends a view whose owner goes. Never blocks: it may be called in the middle of anything.
-    ///
-    /// Hands out the values that the view held; if the mutex is taken, the next operation drops
-    /// them.
-    pub fn leave(&self, view: ViewId) -> Vec<V> {
-        let mut displaced = Displaced::default();
-        let closed = self.data.try_lock().map(|mut data| data.close_view(view, &mut displaced));
-        let Some(mut closed) = closed else {
-            self.departed.push(view);
-            // Not a plain store: whoever lowers the flag sees what all have raised it for.
-            self.has_departed.swap(true, Ordering::Release);
-            return Vec::new();
-        };
-        let mut held = Marks::new();
-        drop(closed.pending.take_into(&mut held));
-        let marks = held.into_iter().chain(displaced.marks);
-        marks.filter_map(|mark| mark.fate.into_value()).collect()
-    }
-
     /// A cursor for [`read`](Self::read): it follows the content without being a view.
     pub fn open_cursor(&self) -> CursorId {
         self.lock().journal.open_cursor()
@@ -363,6 +335,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     pub fn close_cursor(&self, cursor: CursorId) {
         let mut displaced = Displaced::<K, V, W>::default();
         self.lock().journal.close_cursor(cursor, &mut displaced.marks);
+    }
+
+    /// Ends a cursor in the middle of anything. Never blocks.
+    pub fn leave_cursor(&self, cursor: CursorId) {
+        self.depart(Departed::Cursor(cursor));
     }
 
     /// What became of the content since the cursor read last.
@@ -389,23 +366,32 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         data.journal.has_cursor(cursor) && data.journal.is_behind(cursor)
     }
 
-    #[cold]
-    fn bury_departed(&self) {
-        // Else the queue might still look empty, and nobody would come back for what is in it.
-        self.has_departed.swap(false, Ordering::Acquire);
+    /// The value of a key of the content.
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.lock().journal.get(key).cloned()
+    }
+
+    /// The number of updates of the content so far.
+    pub fn version(&self) -> u64 {
+        self.lock().journal.version()
+    }
+
+    /// How many removed keys are kept, beyond what views have yet to see, for those that come with
+    /// an old version.
+    pub fn set_history(&self, keys: usize) {
         let mut displaced = Displaced::<K, V, W>::default();
-        let mut data = self.take();
-        data.note_departed(&self.departed);
-        let closed = data.close_departed(&mut displaced);
-        drop(data);
-        drop((closed, displaced));
+        self.lock().journal.set_history(keys, &mut displaced.marks);
     }
 }
 
 #[cfg(all(test, not(loom)))]
+mod following_tests;
+#[cfg(all(test, not(loom)))]
 mod lock_tests;
 #[cfg(all(test, not(loom)))]
 mod memo_tests;
+#[cfg(all(test, not(loom)))]
+mod publisher_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]

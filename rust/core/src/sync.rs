@@ -7,11 +7,14 @@
 mod model;
 
 #[cfg(loom)]
-pub(crate) use self::model::{AtomicBool, Condvar, Mutex, MutexGuard, SegQueue, thread};
+pub(crate) use self::model::{AtomicBool, Condvar, Mutex, MutexGuard, SegQueue, fence, thread};
 
 #[cfg(not(loom))]
 pub(crate) use {
     crossbeam_queue::SegQueue,
     parking_lot::{Condvar, Mutex, MutexGuard},
-    std::{sync::atomic::AtomicBool, thread},
+    std::{
+        sync::atomic::{AtomicBool, fence},
+        thread,
+    },
 };

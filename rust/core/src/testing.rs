@@ -6,6 +6,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use crate::batch::Key;
+
 /// After so long something that should happen at once is taken to be stuck.
 const HANG: Duration = Duration::from_secs(20);
 
@@ -37,6 +39,8 @@ impl PartialEq for Fragile {
 }
 
 impl Eq for Fragile {}
+
+impl Key for Fragile {}
 
 impl Hash for Fragile {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -134,3 +134,12 @@ fn name(key: &Bound<'_, PyAny>, argument: &str) -> PyResult<Name> {
     };
     Name::new(text)
 }
+
+/// One key.
+pub(crate) fn key(key: &Bound<'_, PyAny>) -> PyResult<Name> {
+    if let Ok(text) = key.cast::<PyString>() {
+        return Name::new(text);
+    }
+    let name = type_name(key);
+    Err(PyTypeError::new_err(format!("key must be a str, not {name}")))
+}

@@ -4,6 +4,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::slice;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
+use change_buffers_core::batch::Key;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -42,15 +43,6 @@ impl Name {
         // it, the same one, which Python itself reads and writes as an atomic too.
         let hash = unsafe { AtomicIsize::from_ptr(&raw mut (*text).hash) };
         hash.load(Ordering::Relaxed).cast_unsigned() as u64
-    }
-
-    /// Whether it begins with another one. As with comparing: no user code, no allocation.
-    pub(crate) fn starts_with(&self, prefix: &Self) -> bool {
-        let (text, prefix) = (self.0.as_ptr(), prefix.0.as_ptr());
-        // SAFETY: both are live references to exact `str` objects in canonical form, so this
-        // compares their characters and neither fails, allocates nor runs Python code. Names
-        // exist only where the thread is attached to the interpreter.
-        unsafe { ffi::PyUnicode_Tailmatch(text, prefix, 0, ffi::PY_SSIZE_T_MAX, -1) == 1 }
     }
 
     /// Whether the characters are the same.
@@ -97,6 +89,41 @@ impl PartialEq for Name {
 }
 
 impl Eq for Name {}
+
+impl Key for Name {
+    fn letters(&self) -> impl Iterator<Item = u32> {
+        let text = self.0.as_ptr();
+        // SAFETY: the text is a live, exact `str` with a hash, so in canonical form, and nobody
+        // writes to what it says of itself. None of this fails, allocates or runs Python code.
+        let (length, kind, characters) = unsafe {
+            (
+                ffi::PyUnicode_GET_LENGTH(text).unsigned_abs(),
+                ffi::PyUnicode_KIND(text),
+                ffi::PyUnicode_DATA(text).cast_const(),
+            )
+        };
+        (0..length).map(move |at| {
+            // SAFETY: there are so many characters of that size, and nobody writes to them. The
+            // iterator borrows the name, which keeps them alive.
+            unsafe {
+                match kind {
+                    ffi::PyUnicode_1BYTE_KIND => u32::from(*characters.cast::<u8>().add(at)),
+                    ffi::PyUnicode_2BYTE_KIND => u32::from(*characters.cast::<u16>().add(at)),
+                    _ => *characters.cast::<u32>().add(at),
+                }
+            }
+        })
+    }
+
+    // As with comparing: no user code, no allocation.
+    fn begins_with(&self, prefix: &Self) -> bool {
+        let (text, prefix) = (self.0.as_ptr(), prefix.0.as_ptr());
+        // SAFETY: both are live references to exact `str` objects in canonical form, so this
+        // compares their characters and neither fails, allocates nor runs Python code. Names
+        // exist only where the thread is attached to the interpreter.
+        unsafe { ffi::PyUnicode_Tailmatch(text, prefix, 0, ffi::PY_SSIZE_T_MAX, -1) == 1 }
+    }
+}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -1,7 +1,5 @@
 //! Prefixes of keys that users pass.
 
-use std::sync::Arc;
-
 use change_buffers_core::store::Filter;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -44,6 +42,6 @@ impl<'py> FromPyObject<'_, 'py> for Prefixes {
             });
             named.collect::<PyResult<_>>()?
         };
-        Ok(Self(Arc::new(move |key: &Name| prefixes.iter().any(|prefix| key.starts_with(prefix)))))
+        Ok(Self(Filter::of_prefixes(prefixes)))
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn too_long() -> PyErr {
     PyValueError::new_err("MessagePack counts to 2**32 - 1: there are more keys, or a longer one")
 }
 
-/// Says which key it was; other than errors go through as they are.
+/// Says which key it was; a `KeyboardInterrupt` and the like is not changed.
 fn unfit(key: &Bound<'_, PyString>, cause: PyErr) -> PyErr {
     let py = key.py();
     if !cause.is_instance_of::<PyException>(py) {

@@ -12,6 +12,7 @@ use crate::args::keys::{removals_set, updates_dict};
 use crate::bytes::codec;
 use crate::change::dicts::Dicts;
 use crate::change::encode;
+use crate::change::origin::Origin;
 use crate::change::parts::Parts;
 use crate::change::source::Source;
 use crate::kept::encoding::Encoding;
@@ -49,16 +50,21 @@ impl DictionaryChange {
     pub(crate) fn owning(
         py: Python<'_>,
         dicts: Dicts,
+        origin: Origin,
         encoding: Option<Py<Encoding>>,
     ) -> PyResult<Self> {
-        let parts = Mutex::new(Parts::from_dicts(py, dicts)?);
-        Ok(Self { parts, encoding })
+        let parts = Parts::from_dicts(py, dicts)?;
+        Ok(Self { parts: Mutex::new(Parts { origin, ..parts }), encoding })
     }
 
     /// A change whose parts are made when somebody asks for them.
-    pub(crate) fn unopened(source: Py<Source>) -> Self {
-        let parts = Mutex::new(Parts { source: Some(source), ..Parts::default() });
+    pub(crate) fn unopened(source: Py<Source>, origin: Origin) -> Self {
+        let parts = Mutex::new(Parts { source: Some(source), origin, ..Parts::default() });
         Self { parts, encoding: None }
+    }
+
+    fn origin(&self) -> Origin {
+        self.parts.lock().origin
     }
 
     /// Makes the parts, if that has not been done.
@@ -66,8 +72,8 @@ impl DictionaryChange {
         let unopened = self.parts.lock().unopened().cloned();
         let Some(source) = unopened else { return Ok(()) };
         let made = Parts::from_dicts(py, source.get().dicts(py)?)?;
-        let mut made = Parts { source: Some(source), ..made };
         let mut parts = self.parts.lock();
+        let mut made = Parts { source: Some(source), origin: parts.origin, ..made };
         // Another thread may have been quicker.
         if parts.unopened().is_some() {
             std::mem::swap(&mut *parts, &mut made);
@@ -164,8 +170,13 @@ impl DictionaryChange {
     // Takes anything, for the sake of subclasses with another signature of `__init__`.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(updates=None, removals=None)")]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { parts: Mutex::default(), encoding: None }
+    fn new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let dicts = Dicts { updates: PyDict::new(py).unbind(), removals: None };
+        Self::owning(py, dicts, Origin::default(), None)
     }
 
     #[pyo3(signature = (updates = None, removals = None))]
@@ -213,27 +224,60 @@ impl DictionaryChange {
         self.set_part(py, |parts| &mut parts.removals, None)
     }
 
+    /// Up to which version of the multi-view it reaches, for `create_view(since=...)`.
+    ///
+    /// `None` if it was not flushed from a view of a multi-view. It stays, whatever becomes of the
+    /// parts, until it is assigned.
+    #[getter]
+    fn version(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().version(slf)
+    }
+
+    #[setter]
+    fn set_version(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_version(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
+    /// Whether, applied to nothing, it gives the content that the view was about.
+    ///
+    /// The first flush of a view does, unless the view went on from an old version. Whoever gets a
+    /// complete change replaces what they have. It stays, whatever becomes of the parts, until it is
+    /// assigned.
+    #[getter]
+    fn is_complete(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        slf.get().origin().is_complete(slf)
+    }
+
+    #[setter]
+    fn set_is_complete(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let origin = slf.get().origin().with_completeness(slf, value)?;
+        slf.get().parts.lock().origin = origin;
+        Ok(())
+    }
+
     /// Make a change from a dictionary with `"updates"` and `"removals"`, or less.
     ///
     /// Args:
-    ///     d: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the removals
-    ///         may be any iterable of `str`.
+    ///     dict_: Mapping as `to_dict()` gives it. Either part may be missing or `None`; the
+    ///         removals may be any iterable of `str`.
     ///
     /// Raises:
-    ///     TypeError: `d` is not a mapping, or what it holds does not make a change.
+    ///     TypeError: `dict_` is not a mapping, or what it holds does not make a change.
     #[classmethod]
     fn from_dict<'py>(
         cls: &Bound<'py, PyType>,
-        d: &Bound<'py, PyAny>,
+        dict_: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        if !d.is_exact_instance_of::<PyDict>() && !d.hasattr(intern!(py, "get"))? {
-            let name = type_name(d);
-            return Err(PyTypeError::new_err(format!("d must be a mapping, not {name}")));
+        if !dict_.is_exact_instance_of::<PyDict>() && !dict_.hasattr(intern!(py, "get"))? {
+            let name = type_name(dict_);
+            return Err(PyTypeError::new_err(format!("dict_ must be a mapping, not {name}")));
         }
-        let part = |name| match d.cast_exact::<PyDict>() {
+        let part = |name| match dict_.cast_exact::<PyDict>() {
             Ok(dict) => dict.get_item(name),
-            Err(_) => d.call_method1(intern!(py, "get"), (name,)).map(Some),
+            Err(_) => dict_.call_method1(intern!(py, "get"), (name,)).map(Some),
         };
         cls.call1((part(intern!(py, "updates"))?, part(intern!(py, "removals"))?))
     }
@@ -269,8 +313,8 @@ impl DictionaryChange {
         let (updates, removals) = self.parts(py)?;
         let updates = united_dicts(updates.bind(py), &other_updates)?;
         let removals = united_sets(removals.bind(py), &other_removals)?;
-        let source = self.parts.lock().source.clone();
-        self.replace(Parts { source, ..Parts::of(updates, removals) });
+        let Parts { source, origin, .. } = self.parts.lock().clone();
+        self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
         Ok(())
     }
 
@@ -297,7 +341,7 @@ impl DictionaryChange {
     ///
     /// Raises:
     ///     TypeError: `codec` is not a codec, `envelope` is not a `str`, or a part of the change
-    ///         has been replaced by what makes no change.
+    ///         has been replaced by something that no change can have.
     ///     ValueError: A value cannot be encoded: the message names its key, the cause is the
     ///         error of the codec's function. Or a key or the envelope has a lone surrogate.
     ///     AttributeError: A part of the change has been deleted.
@@ -309,7 +353,7 @@ impl DictionaryChange {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (codec, envelope) = (codec::codec(codec)?, codec::envelope(envelope)?);
         // As it is at one moment, whatever other threads do to it meanwhile.
-        let Parts { updates, removals, source } = self.parts.lock().clone();
+        let Parts { updates, removals, source, .. } = self.parts.lock().clone();
         let source = source.as_ref().map(Py::get);
         let (updates, removals) = match (updates, removals, source) {
             (None, None, Some(source)) => return source.encode(codec, envelope),
@@ -361,8 +405,8 @@ impl DictionaryChange {
         let py = slf.py();
         let slots = PyDict::new(py);
         let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        for name in names.try_iter()?.chain(PyTuple::new(py, ["updates", "removals"])?.try_iter()?)
-        {
+        let own = PyTuple::new(py, ["updates", "removals", "version", "is_complete"])?;
+        for name in names.try_iter()?.chain(own.try_iter()?) {
             let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {
                 slots.set_item(name, value)?;

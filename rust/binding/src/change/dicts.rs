@@ -2,6 +2,7 @@
 
 use change_buffers_core::batch::Mark;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
 
@@ -37,8 +38,12 @@ impl Dicts {
 
     pub(crate) fn copy(&self, py: Python<'_>) -> PyResult<Self> {
         let updates = self.updates.bind(py).copy()?.unbind();
-        let removals = self.removals.as_ref().map(|removals| PySet::new(py, removals.bind(py)));
-        Ok(Self { updates, removals: removals.transpose()?.map(Bound::unbind) })
+        // Its own method: built anew, the same keys may come in another order.
+        let removals = self.removals.as_ref().map(|removals| -> PyResult<_> {
+            let copied = removals.bind(py).call_method0(intern!(py, "copy"))?;
+            Ok(copied.cast_into::<PySet>()?.unbind())
+        });
+        Ok(Self { updates, removals: removals.transpose()? })
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

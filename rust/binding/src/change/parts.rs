@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySet;
 
 use crate::change::dicts::Dicts;
+use crate::change::origin::Origin;
 use crate::change::source::Source;
 use crate::release::release;
 
@@ -17,11 +18,17 @@ pub(crate) struct Parts {
     /// What the flush gave that it came from. If nobody has asked for the parts so far, this is all
     /// there is; later it knows the bytes that others may have found already.
     pub(crate) source: Option<Py<Source>>,
+    pub(crate) origin: Origin,
 }
 
 impl Parts {
     pub(crate) fn of(updates: impl Into<Py<PyAny>>, removals: impl Into<Py<PyAny>>) -> Self {
-        Self { updates: Some(updates.into()), removals: Some(removals.into()), source: None }
+        Self {
+            updates: Some(updates.into()),
+            removals: Some(removals.into()),
+            source: None,
+            origin: Origin::default(),
+        }
     }
 
     pub(crate) fn from_dicts(py: Python<'_>, Dicts { updates, removals }: Dicts) -> PyResult<Self> {
@@ -31,7 +38,7 @@ impl Parts {
 
     /// Lets go of them, outside the lock.
     pub(crate) fn release(self) {
-        let Self { updates, removals, source } = self;
+        let Self { updates, removals, source, .. } = self;
         release([updates, removals, source.map(Py::into_any)].into_iter().flatten());
     }
 

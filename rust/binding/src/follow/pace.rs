@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use change_buffers_core::sleep::Sleeper;
-use change_buffers_core::store::{Filter, HubId, Ticket, WakeFor};
+use change_buffers_core::store::{HubId, Ticket, WakeFor};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::args::name::Name;
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
-use crate::follow::home::Home;
+use crate::follow::home::{Home, Moment};
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
-use crate::journal::shared::{SharedStore, StoreRef};
+use crate::journal::following::Following;
+use crate::journal::shared::SharedStore;
+use crate::tasks::stint::Stint;
+use crate::tasks::wake_up::WakeUp;
 use crate::waiting;
 
 /// An iterator over the changes of a buffer or a multi-view, at a pace.
@@ -32,13 +34,14 @@ use crate::waiting;
 pub(crate) struct Subscription {
     /// A leaf among the locks: only references are moved and counted under it.
     state: Mutex<State>,
+    stint: Stint,
 }
 
 struct State {
     source: Source,
     interval: Duration,
     /// When the last change was handed out.
-    delivered: Option<Instant>,
+    delivered: Option<Moment>,
     form: Option<Form>,
     /// Whether somebody waits for the next change.
     is_busy: bool,
@@ -55,7 +58,7 @@ struct State {
 #[derive(Clone)]
 enum Source {
     /// Of a multi-view; the private view is made when the first change is asked for.
-    Content(StoreRef, Option<Filter<Name>>),
+    Content(Arc<Following>),
     Buffer(Py<DictionaryChangeBuffer>),
     Closed,
 }
@@ -72,20 +75,27 @@ enum Waiter {
     Task(Py<SharedStore>, HubId, Ticket),
 }
 
+/// Who asks for the next change.
+#[derive(Clone, Copy)]
+pub(crate) enum Asker {
+    Thread,
+    Task {
+        /// The timer has struck that it was told to wait for.
+        time_is_up: bool,
+    },
+}
+
 /// What to do for the next change.
 pub(crate) enum Step {
     Deliver(DictionaryChange),
-    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Instant>),
+    /// For so long at most, if there is an end to it, and there, if that was of interest.
+    Wait(Py<DictionaryChangeBuffer>, WakeFor, Option<Duration>, Option<Home>),
     End,
 }
 
 impl Subscription {
-    pub(crate) fn to_content(
-        store: StoreRef,
-        filter: Option<Filter<Name>>,
-        interval: Interval,
-    ) -> Self {
-        Self::new(Source::Content(store, filter), interval)
+    pub(crate) fn to_content(following: Following, interval: Interval) -> Self {
+        Self::new(Source::Content(Arc::new(following)), interval)
     }
 
     pub(crate) fn to_buffer(buffer: Py<DictionaryChangeBuffer>, interval: Interval) -> Self {
@@ -104,7 +114,7 @@ impl Subscription {
             known_revision: 0,
             home: None,
         };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), stint: Stint::default() }
     }
 
     pub(crate) fn serve(&self, form: Form) -> PyResult<()> {
@@ -135,12 +145,12 @@ impl Subscription {
     /// The buffer to flush; none once closed.
     fn buffer(&self, py: Python<'_>) -> PyResult<Option<Py<DictionaryChangeBuffer>>> {
         let source = self.state.lock().source.clone();
-        let (store, filter) = match source {
+        let following = match source {
             Source::Closed => return Ok(None),
             Source::Buffer(buffer) => return Ok(Some(buffer)),
-            Source::Content(store, filter) => (store, filter),
+            Source::Content(following) => following,
         };
-        let buffer = DictionaryChangeBuffer::follow(py, store, filter)?;
+        let buffer = DictionaryChangeBuffer::follow(py, &following)?;
         let mut next = Source::Buffer(buffer.clone_ref(py));
         {
             let mut state = self.state.lock();
@@ -152,42 +162,63 @@ impl Subscription {
         Ok(Some(buffer))
     }
 
-    pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Step> {
-        let due = {
+    pub(crate) fn step(&self, py: Python<'_>, asker: Asker) -> PyResult<Step> {
+        let (interval, delivered, is_news) = {
             let mut state = self.state.lock();
+            let is_news = state.known_revision != state.revision;
             state.known_revision = state.revision;
-            state.delivered.and_then(|delivered| delivered.checked_add(state.interval))
+            (state.interval, state.delivered.clone(), is_news)
         };
         let Some(holder) = self.buffer(py)? else { return Ok(Step::End) };
         let buffer = holder.get();
-        if let Some(due) = due.filter(|due| *due > Instant::now()) {
-            let status = buffer.store().status(buffer.view());
-            let is_over = status.frozen && !status.pending;
-            return Ok(if is_over {
-                Step::End
-            } else {
-                Step::Wait(holder, WakeFor::End, Some(due))
-            });
+        let keeps_a_pace = !interval.is_zero();
+        let (in_task, time_is_up) = match asker {
+            Asker::Thread => (false, false),
+            Asker::Task { time_is_up } => (true, time_is_up && !is_news),
+        };
+        let home =
+            (in_task && keeps_a_pace).then(|| self.home(py, &buffer.shared())).transpose()?;
+        let is_due = time_is_up && home.as_ref().is_some_and(Home::trusts_timers);
+        let mut now = Moment::now(py, home.as_ref())?;
+        if let Some(mut delivered) = delivered.filter(|_| keeps_a_pace && !is_due) {
+            let left = interval.saturating_sub(now.since(&mut delivered));
+            self.note_delivery(delivered);
+            if !left.is_zero() {
+                let status = buffer.store().status(buffer.view());
+                let is_over = status.frozen && !status.pending;
+                return Ok(if is_over {
+                    Step::End
+                } else {
+                    Step::Wait(holder, WakeFor::End, Some(left), home)
+                });
+            }
         }
         Ok(match flush(py, buffer)? {
             Flushed::Change(change) => {
                 // As late as can be: from here it goes to whoever waits for it.
-                self.state.lock().delivered = Some(Instant::now());
+                now.catch_up(py, home.as_ref());
+                self.note_delivery(now);
                 Step::Deliver(change)
             }
             Flushed::Drained => Step::End,
-            Flushed::Nothing => Step::Wait(holder, WakeFor::Change, None),
+            Flushed::Nothing => Step::Wait(holder, WakeFor::Change, None, home),
         })
+    }
+
+    fn note_delivery(&self, moment: Moment) {
+        let last = self.state.lock().delivered.replace(moment);
+        drop(last);
     }
 
     /// Waits for the next change, in a thread.
     pub(crate) fn next_change(&self, py: Python<'_>) -> PyResult<Option<DictionaryChange>> {
         loop {
-            let (buffer, wake_for, until) = match self.step(py)? {
+            let (buffer, wake_for, left) = match self.step(py, Asker::Thread)? {
                 Step::Deliver(change) => return Ok(Some(change)),
                 Step::End => return Ok(None),
-                Step::Wait(buffer, wake_for, until) => (buffer, wake_for, until),
+                Step::Wait(buffer, wake_for, left, _) => (buffer, wake_for, left),
             };
+            let until = left.map(|left| Instant::now() + left);
             let buffer = buffer.get();
             if let Some(sleeper) = buffer.store().wait(buffer.view(), wake_for) {
                 let slept = self.sleep(py, &sleeper, until);
@@ -208,13 +239,25 @@ impl Subscription {
         if is_current { waiting::sleep(py, sleeper, until).map(drop) } else { Ok(()) }
     }
 
-    /// Where the tasks were last; they may be elsewhere now.
-    pub(crate) fn home(&self) -> Option<Home> {
-        self.state.lock().home.clone()
+    pub(crate) fn stint(&self) -> &Stint {
+        &self.stint
+    }
+
+    /// Where the tasks are: as a rule, where they were last.
+    pub(crate) fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
+        let last = self.state.lock().home.clone();
+        if let Some(last) = last
+            && last.is_here(py)?
+        {
+            return Ok(last);
+        }
+        let home = Home::here(py, shared, "async for")?;
+        self.settle(home.clone());
+        Ok(home)
     }
 
     /// Remembers where the tasks are.
-    pub(crate) fn settle(&self, home: Home) {
+    fn settle(&self, home: Home) {
         let mut state = self.state.lock();
         let dropped = if matches!(state.source, Source::Closed) {
             Some(home)
@@ -249,14 +292,16 @@ impl Subscription {
         buffer: &DictionaryChangeBuffer,
         hub: HubId,
         wake_for: WakeFor,
-        future: Py<PyAny>,
-    ) -> Option<Ticket> {
+        wake_up: &Py<WakeUp>,
+    ) -> PyResult<Option<Ticket>> {
         let shared = buffer.shared();
-        let ticket = shared.get().wait_in(hub, buffer.view(), wake_for, future)?;
-        if !self.register(Waiter::Task(shared, hub, ticket)) {
+        let ticket = shared.get().wait_in(hub, buffer.view(), wake_for, wake_up)?;
+        if let Some(ticket) = ticket
+            && !self.register(Waiter::Task(shared, hub, ticket))
+        {
             self.wake();
         }
-        Some(ticket)
+        Ok(ticket)
     }
 
     /// Whoever waits is to look again.
@@ -298,11 +343,12 @@ impl Subscription {
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.state.try_lock() else { return Ok(()) };
         state.home.as_ref().map_or(Ok(()), |home| home.visit(visit))?;
+        state.delivered.as_ref().map_or(Ok(()), |delivered| delivered.visit(visit))?;
         if let Some(Waiter::Task(shared, ..)) = &state.waiter {
             visit.call(shared)?;
         }
         match &state.source {
-            Source::Content(store, _) => store.visit_first(visit, |_| Ok(())),
+            Source::Content(following) => following.visit(visit),
             Source::Buffer(buffer) => visit.call(buffer),
             Source::Closed => Ok(()),
         }

@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::follow::asyncio_side;
-use crate::follow::next_change::NextChange;
+use crate::follow::next_change::{self, NextChange};
 use crate::follow::pace::{Form, Subscription};
 
 #[pymethods]
@@ -36,7 +36,7 @@ impl Subscription {
 
     fn __anext__(slf: Py<Self>) -> PyResult<NextChange> {
         slf.get().serve(Form::AsyncFor)?;
-        Ok(NextChange::new(slf))
+        Ok(NextChange::new(next_change::Source::Subscription(slf)))
     }
 
     /// Seconds that lie at least between two deliveries. Setting it takes effect at once.
@@ -53,7 +53,7 @@ impl Subscription {
     /// End the iteration and remove the private view, if there is one.
     ///
     /// A thread or task that waits for the next change is woken and its iteration ends. Closing
-    /// twice is no error.
+    /// twice is not an error.
     fn close(&self) {
         self.end();
     }

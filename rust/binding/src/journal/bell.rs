@@ -2,30 +2,61 @@
 
 use std::ffi::{c_int, c_void};
 
-use change_buffers_core::store::Ring;
+use change_buffers_core::store::{HubId, Ring};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::tasks::call::{Call, Duty};
 use crate::waiting;
 
+/// What makes the duty of answering for a hub.
+type Answer = Box<dyn Fn(Python<'_>, HubId) -> Box<dyn Duty> + Send + Sync>;
+
 /// How the waiting tasks of an event loop are reached: by calling this.
-pub(crate) struct Bell(pub(crate) Py<PyAny>);
+pub(crate) struct Bell {
+    ring: Py<PyAny>,
+    answer: Answer,
+}
+
+impl Bell {
+    pub(crate) fn new(
+        ring: Py<PyAny>,
+        answer: impl Fn(Python<'_>, HubId) -> Box<dyn Duty> + Send + Sync + 'static,
+    ) -> Self {
+        Self { ring, answer: Box::new(answer) }
+    }
+
+    /// Has the loop answer soon.
+    fn ask(&self, py: Python<'_>, hub: HubId) -> PyResult<()> {
+        let call = Bound::new(py, Call::new((self.answer)(py, hub)))?;
+        if self.ring.call1(py, (&call,))?.is_truthy(py)? {
+            call.get().promise();
+        }
+        Ok(())
+    }
+
+    /// What it answers with refers weakly to the store, which leads nowhere else.
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.ring)
+    }
+}
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, hub: HubId) -> bool {
         Python::attach(|py| {
-            let Err(error) = self.0.call0(py) else { return true };
+            let Err(error) = self.ask(py, hub) else { return true };
             // A signal handler may have raised in there. The tasks have to hear of the change all
             // the same.
-            let again = self.0.call0(py);
+            let again = self.ask(py, hub);
             let is_rung = again.is_ok();
             if let Err(error) = again {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+                error.write_unraisable(py, Some(self.ring.bind(py)));
             }
             if is_rung && waiting::is_main_thread(py).unwrap_or(false) {
                 raise_soon(py, error);
             } else {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+                error.write_unraisable(py, Some(self.ring.bind(py)));
             }
             is_rung
         })

@@ -70,6 +70,21 @@ impl ContentCopy {
         }
     }
 
+    /// Drops it in the middle of anything. Never blocks.
+    pub(crate) fn forget(&self, store: &PyStore) {
+        if !self.kept.load(Ordering::Acquire) {
+            return;
+        }
+        // Whoever is at it brings it up to date.
+        let Some(mut place) = self.place.try_lock() else { return };
+        self.kept.store(false, Ordering::Release);
+        let mirror = place.take();
+        drop(place);
+        if let Some(mirror) = mirror {
+            store.leave_cursor(mirror.cursor);
+        }
+    }
+
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(place) = self.place.try_lock() else { return Ok(()) };
         place.as_ref().map_or(Ok(()), |mirror| visit.call(&mirror.dict))

@@ -7,6 +7,7 @@ use crate::args::name::Name;
 use crate::change::dictionary_change::DictionaryChange;
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
+use crate::change::origin::Origin;
 use crate::change::source::Source;
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::shared::SharedStore;
@@ -37,13 +38,17 @@ fn change(
     shared: &SharedStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
-    let Harvest { marks, whole, memo } = harvest;
-    let owning = |dicts| DictionaryChange::owning(py, dicts, Some(shared.encoding.clone_ref(py)));
+    let Harvest { marks, whole, memo, version, is_complete } = harvest;
+    let origin = Origin::new(*version, *is_complete);
+    let owning = |dicts| {
+        let encoding = shared.encoding.clone_ref(py);
+        DictionaryChange::owning(py, dicts, origin, Some(encoding))
+    };
     match whole.take() {
         Some(Whole::Owned(Finished::Dicts(dicts))) => return owning(dicts),
         Some(Whole::Shared(Finished::Dicts(dicts))) => return owning(dicts.copy(py)?),
         Some(Whole::Owned(Finished::Source(source)) | Whole::Shared(Finished::Source(source))) => {
-            return Ok(DictionaryChange::unopened(source));
+            return Ok(DictionaryChange::unopened(source, origin));
         }
         None => {}
     }
@@ -52,7 +57,7 @@ fn change(
         if let Some(ticket) = memo.take() {
             shared.store.memoize(ticket, Finished::Source(source.clone_ref(py)));
         }
-        return Ok(DictionaryChange::unopened(source));
+        return Ok(DictionaryChange::unopened(source, origin));
     }
     let dicts = Dicts::of(py, marks)?;
     if let Some(ticket) = memo.take() {

@@ -1,13 +1,14 @@
 //! The Python object that owns a store.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use change_buffers_core::store::{HubId, Store, Ticket, ViewId, WakeFor};
 use parking_lot::Mutex;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
@@ -18,6 +19,8 @@ use crate::journal::bell::Bell;
 use crate::kept::encoding::Encoding;
 use crate::kept::value::{Blanks, Value};
 use crate::release::release;
+use crate::tasks::call::Duty;
+use crate::tasks::wake_up::{Outcome, WakeUp};
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 
@@ -30,21 +33,23 @@ pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
 pub(crate) struct SharedStore {
     pub(crate) store: PyStore,
     pub(crate) encoding: Py<Encoding>,
-    /// What the waiting tasks await. A leaf among the locks: references are moved under it.
-    futures: Mutex<HashMap<(HubId, Ticket), Awaited>>,
+    /// A leaf among the locks: references are moved under it.
+    tasks: Mutex<Tasks>,
 }
 
-/// What there is for a ticket.
-enum Awaited {
-    Future(Py<PyAny>),
-    /// The answer was here before the future, in another thread that ran at the same time.
-    AnsweredAlready,
+/// The tasks that wait.
+#[derive(Default)]
+struct Tasks {
+    waiting: HashMap<(HubId, Ticket), Py<WakeUp>>,
+    /// Those of each event loop that are to look again. They are here until the loop wakes them, so
+    /// that none is lost when it is interrupted.
+    due: HashMap<HubId, VecDeque<Py<WakeUp>>>,
 }
 
 impl SharedStore {
     fn create(py: Python<'_>) -> PyResult<Py<Self>> {
         let encoding = Py::new(py, Encoding::default())?;
-        Py::new(py, Self { store: PyStore::default(), encoding, futures: Mutex::default() })
+        Py::new(py, Self { store: PyStore::default(), encoding, tasks: Mutex::default() })
     }
 
     /// One whose changes are for many: those that were flushed before the first of them was encoded
@@ -74,41 +79,86 @@ impl SharedStore {
         Ok(())
     }
 
-    /// Registers a task that awaits this future, unless it is to look again at once.
+    /// Registers a task, which runs in this thread, unless it is to look again at once.
     pub(crate) fn wait_in(
         &self,
         hub: HubId,
         view: ViewId,
         wake_for: WakeFor,
-        future: Py<PyAny>,
-    ) -> Option<Ticket> {
-        let ticket = self.store.wait_in(hub, view, wake_for)?;
-        let mut futures = self.futures.lock();
-        let last = futures.remove(&(hub, ticket));
-        if matches!(last, Some(Awaited::AnsweredAlready)) {
-            drop(futures);
-            // It may have been for a task that gave up; then this one is registered still.
-            self.store.forget_in(hub, ticket);
-            return None;
+        wake_up: &Py<WakeUp>,
+    ) -> PyResult<Option<Ticket>> {
+        if !self.store.has_hub(hub) {
+            return Err(PyRuntimeError::new_err("the event loop is closed"));
         }
-        futures.insert((hub, ticket), Awaited::Future(future));
-        drop(futures);
+        let ticket = self.store.wait_in(hub, view, wake_for);
+        // The loop cannot have answered since: that, too, happens in this thread.
+        let last = ticket
+            .and_then(|ticket| self.tasks.lock().waiting.insert((hub, ticket), wake_up.clone()));
         drop(last);
-        Some(ticket)
+        Ok(ticket)
     }
 
     /// Forgets a task that goes on, for whatever reason.
     ///
     /// After an answer the ticket is forgotten already, and may be another task's by now.
-    pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, future: &Py<PyAny>) {
-        let forgotten = match self.futures.lock().entry((hub, ticket)) {
-            Entry::Occupied(entry) if matches!(entry.get(), Awaited::Future(it) if it.is(future)) => {
-                entry.remove()
-            }
+    pub(crate) fn forget_in(&self, hub: HubId, ticket: Ticket, wake_up: &Py<WakeUp>) {
+        let forgotten = match self.tasks.lock().waiting.entry((hub, ticket)) {
+            Entry::Occupied(entry) if entry.get().is(wake_up) => entry.remove(),
             _ => return,
         };
         self.store.forget_in(hub, ticket);
         drop(forgotten);
+    }
+
+    /// Wakes the tasks of a hub that are to look again. Called by their loop.
+    ///
+    /// If it is interrupted, the next call goes on with the rest.
+    pub(crate) fn answer(&self, py: Python<'_>, hub: HubId) -> PyResult<()> {
+        let tickets = self.store.answer(hub);
+        {
+            let Tasks { waiting, due } = &mut *self.tasks.lock();
+            let wake_ups = tickets.into_iter().filter_map(|it| waiting.remove(&(hub, it)));
+            due.entry(hub).or_default().extend(wake_ups);
+        }
+        while let Some(wake_up) = self.next_due(hub) {
+            WakeUp::set(wake_up.bind(py), Outcome::LookAgain)?;
+        }
+        Ok(())
+    }
+
+    fn next_due(&self, hub: HubId) -> Option<Py<WakeUp>> {
+        self.tasks.lock().due.get_mut(&hub)?.pop_front()
+    }
+}
+
+/// Waking those tasks of a hub that are to look again.
+struct Answer {
+    /// Weakly: the store has the bell.
+    store: Py<PyWeakrefReference>,
+    hub: HubId,
+}
+
+impl Answer {
+    fn store<'py>(&self, py: Python<'py>) -> Option<Bound<'py, SharedStore>> {
+        self.store.bind(py).upgrade_as().ok().flatten()
+    }
+}
+
+impl Duty for Answer {
+    fn perform(&self, py: Python<'_>) -> PyResult<()> {
+        self.store(py).map_or(Ok(()), |store| store.get().answer(py, self.hub))
+    }
+
+    fn renew(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.store(py).is_none_or(|store| store.get().store.ring(self.hub)))
+    }
+
+    fn again(&self, py: Python<'_>) -> Box<dyn Duty> {
+        Box::new(Self { store: self.store.clone_ref(py), hub: self.hub })
+    }
+
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.store)
     }
 }
 
@@ -122,56 +172,38 @@ impl Drop for SharedStore {
 impl SharedStore {
     /// Tasks of an event loop are going to wait here.
     ///
-    /// `ring` is called, in any thread, when they are to be told of something; `answer()` says
-    /// which.
-    fn open_hub(&self, ring: Py<PyAny>) -> usize {
-        self.store.open_hub(Arc::new(Bell(ring))).0
+    /// `ring` is called, in any thread, when they are to be told of something. It has the loop
+    /// call its argument, and says whether the loop will.
+    fn open_hub(slf: &Bound<'_, Self>, ring: Py<PyAny>) -> PyResult<usize> {
+        let store = PyWeakrefReference::new(slf)?.unbind();
+        let answer = move |py: Python<'_>, hub| -> Box<dyn Duty> {
+            Box::new(Answer { store: store.clone_ref(py), hub })
+        };
+        Ok(slf.get().store.open_hub(Arc::new(Bell::new(ring, answer))).0)
     }
 
     /// The event loop is closed.
     fn close_hub(&self, hub: usize) {
         let hub = HubId(hub);
         self.store.close_hub(hub);
-        let forgotten: Vec<_> = self.futures.lock().extract_if(|(of, _), _| *of == hub).collect();
-        drop(forgotten);
-    }
-
-    /// The futures of the tasks that are to look again.
-    fn answer(&self, hub: usize) -> Vec<Py<PyAny>> {
-        let hub = HubId(hub);
-        let tickets = self.store.answer(hub);
-        let mut futures = self.futures.lock();
-        let answered = tickets.into_iter().filter_map(|ticket| {
-            let awaited = futures.remove(&(hub, ticket));
-            if let Some(Awaited::Future(future)) = awaited {
-                return Some(future);
-            }
-            // At worst a task that gave up is taken for it, and the next one looks once more.
-            futures.insert((hub, ticket), Awaited::AnsweredAlready);
-            None
-        });
-        answered.collect()
-    }
-
-    /// The task that awaits this future goes on, for whatever reason.
-    fn forget(&self, hub: usize, ticket: usize, future: Py<PyAny>) {
-        self.forget_in(HubId(hub), Ticket(ticket), &future);
+        let mut tasks = self.tasks.lock();
+        let due = tasks.due.remove(&hub);
+        let waiting: Vec<_> = tasks.waiting.extract_if(|(of, _), _| *of == hub).collect();
+        drop(tasks);
+        drop((due, waiting));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(futures) = self.futures.try_lock() {
-            for awaited in futures.values() {
-                if let Awaited::Future(future) = awaited {
-                    visit.call(future)?;
-                }
-            }
+        if let Some(tasks) = self.tasks.try_lock() {
+            let due = tasks.due.values().flatten();
+            tasks.waiting.values().chain(due).try_for_each(|wake_up| visit.call(wake_up))?;
         }
         self.store.try_each_value(
             |value| value.visit(&visit),
             |whole| whole.visit(&visit),
             |ring| {
                 let bell: &dyn Any = &**ring;
-                bell.downcast_ref::<Bell>().map_or(Ok(()), |bell| visit.call(&bell.0))
+                bell.downcast_ref::<Bell>().map_or(Ok(()), |bell| bell.visit(&visit))
             },
         )
     }

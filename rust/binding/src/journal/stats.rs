@@ -32,7 +32,31 @@ impl Stats {
         self.0.tombstones
     }
 
-    /// Views that follow the shared dictionary, be it frozen or not.
+    /// Removed keys that all views have seen, kept for those that come with an old version.
+    #[getter]
+    fn history(&self) -> usize {
+        self.0.history
+    }
+
+    /// The oldest version that a view can go on from: see `create_view(since=...)`.
+    #[getter]
+    fn horizon(&self) -> u64 {
+        self.0.horizon
+    }
+
+    /// Publishers that are open.
+    #[getter]
+    fn publishers(&self) -> usize {
+        self.0.publishers
+    }
+
+    /// Keys that go with their publisher.
+    #[getter]
+    fn owned_keys(&self) -> usize {
+        self.0.owned_keys
+    }
+
+    /// Views that follow the shared dictionary, frozen or not.
     #[getter]
     fn views(&self) -> usize {
         self.0.views
@@ -50,7 +74,7 @@ impl Stats {
         self.0.waiting_tasks
     }
 
-    /// Counts up with every update.
+    /// The number of updates so far, of the multi-view and through its publishers.
     #[getter]
     fn version(&self) -> u64 {
         self.0.version
@@ -100,6 +124,10 @@ impl Stats {
         Ok(Self(store::Stats {
             keys: size("keys")?,
             tombstones: size("tombstones")?,
+            history: size("history")?,
+            horizon: count("horizon")?,
+            publishers: size("publishers")?,
+            owned_keys: size("owned_keys")?,
             views: size("views")?,
             waiting_threads: size("waiting_threads")?,
             waiting_tasks: size("waiting_tasks")?,
@@ -126,10 +154,14 @@ impl Stats {
 }
 
 impl Stats {
-    fn counts(&self) -> [(&'static str, u64); 10] {
+    fn counts(&self) -> [(&'static str, u64); 14] {
         let store::Stats {
             keys,
             tombstones,
+            history,
+            horizon,
+            publishers,
+            owned_keys,
             views,
             waiting_threads,
             waiting_tasks,
@@ -142,6 +174,10 @@ impl Stats {
         [
             ("keys", keys as u64),
             ("tombstones", tombstones as u64),
+            ("history", history as u64),
+            ("horizon", horizon),
+            ("publishers", publishers as u64),
+            ("owned_keys", owned_keys as u64),
             ("views", views as u64),
             ("waiting_threads", waiting_threads as u64),
             ("waiting_tasks", waiting_tasks as u64),

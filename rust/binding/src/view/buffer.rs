@@ -3,22 +3,20 @@
 use std::time::Instant;
 
 use change_buffers_core::batch::Mark;
-use change_buffers_core::store::{Frozen, HubId, WakeFor};
+use change_buffers_core::store::{Frozen, WakeFor};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::args::seconds::{Interval, Timeout};
 use crate::change::dictionary_change::DictionaryChange;
-use crate::follow::asyncio_side;
+use crate::follow::next_change::{self, NextChange};
 use crate::follow::pace::Subscription;
 use crate::journal::batch::{Batch, fill};
 use crate::journal::errors::{drained, frozen};
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
-use crate::journal::shared::SharedStore;
 use crate::waiting;
 
 #[pymethods]
@@ -125,45 +123,39 @@ impl DictionaryChangeBuffer {
 
     /// Wait in an asyncio task until something is pending, then return it and forget it.
     ///
-    /// To be awaited. Any number of tasks may wait on one buffer, in any number of event loops:
-    /// every pending change goes to exactly one of them. Cancelling it loses nothing: what is
-    /// pending stays pending.
+    /// A coroutine: it can be called anywhere, and waits in the event loop where it is awaited.
+    /// Any number of tasks may wait on one buffer, in any number of event loops: every pending
+    /// change goes to exactly one of them. Cancelling it loses nothing: what is pending stays
+    /// pending.
     ///
     /// Returns:
-    ///     An awaitable of the pending change, which belongs to the caller alone.
+    ///     The pending change, when awaited; it belongs to the caller alone.
     ///
     /// Raises:
     ///     ObjectFrozenError: The buffer is frozen, or is frozen meanwhile, and nothing is
     ///         pending.
-    ///     RuntimeError: No event loop is running in this thread.
-    fn flush_changed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static FLUSH_CHANGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let py = slf.py();
-        asyncio_side::get(py, &FLUSH_CHANGED, "flush_changed")?.call1((slf,))
-    }
-
-    /// The store that tasks wait on. Private.
-    #[getter]
-    fn _shared(&self) -> Py<SharedStore> {
-        self.shared()
-    }
-
-    /// Register a task that awaits a future until there is a change. Private.
-    ///
-    /// Returns:
-    ///     The ticket to forget it by, or `None` when there is a change already.
-    fn _wait(&self, hub: usize, future: Py<PyAny>) -> Option<usize> {
-        let shared = self.store_ref().object().get();
-        let ticket = shared.wait_in(HubId(hub), self.view(), WakeFor::Change, future);
-        ticket.map(|ticket| ticket.0)
+    ///     RuntimeError: It has to wait, and there is no event loop.
+    fn flush_changed(slf: Py<Self>) -> NextChange {
+        NextChange::new(next_change::Source::Buffer(slf))
     }
 
     /// Take no more updates, and wake every thread that waits.
     ///
     /// What is pending can be flushed once more. A view is detached from its multi-view by this.
-    /// Freezing twice is no error.
+    /// Freezing twice is not an error.
     fn freeze(&self, py: Python<'_>) {
         self.freeze_view(py);
+    }
+
+    /// Make another buffer or view with the same pending.
+    ///
+    /// What is pending here is pending there, too, and from now on each is for itself. The clone
+    /// of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+    /// frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+    /// proportion to what the view holds for itself alone; a view that was only updated through
+    /// its multi-view holds nothing.
+    fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
+        self.another(py)
     }
 
     /// Iterate over flushes, paced.
@@ -174,7 +166,7 @@ impl DictionaryChangeBuffer {
     /// it is due.
     ///
     /// Args:
-    ///     interval: Seconds, 0 or more, on the monotonic clock.
+    ///     interval: Seconds, 0 or more, on the monotonic clock; in a task, on its event loop's.
     ///
     /// Raises:
     ///     TypeError: `interval` is not a number.

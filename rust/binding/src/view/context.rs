@@ -1,15 +1,13 @@
 //! The context manager behind `create_view()`: a view between entry and exit.
 
-use change_buffers_core::store::Filter;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::args::name::Name;
 use crate::journal::feed::DictionaryChangeBuffer;
-use crate::journal::shared::StoreRef;
+use crate::journal::following::Following;
 
 /// Makes a view when it is entered and removes it when it is left. One use only.
 #[pyclass(frozen, weakref, module = "change_buffers._core")]
@@ -18,14 +16,14 @@ pub(crate) struct ViewContext {
 }
 
 enum Stage {
-    Ready(StoreRef, Option<Filter<Name>>),
+    Ready(Following),
     Entered(Py<DictionaryChangeBuffer>),
     Used,
 }
 
 impl ViewContext {
-    pub(crate) fn new(store: StoreRef, filter: Option<Filter<Name>>) -> Self {
-        Self { stage: Mutex::new(Stage::Ready(store, filter)) }
+    pub(crate) fn new(following: Following) -> Self {
+        Self { stage: Mutex::new(Stage::Ready(following)) }
     }
 
     fn take(&self) -> Stage {
@@ -47,12 +45,12 @@ impl ViewContext {
                 Stage::Entered(_) | Stage::Used => None,
             }
         };
-        let Some(Stage::Ready(store, filter)) = ready else {
+        let Some(Stage::Ready(following)) = ready else {
             return Err(PyRuntimeError::new_err(
                 "a create_view() context can be entered once; call create_view() again",
             ));
         };
-        let view = DictionaryChangeBuffer::follow(py, store, filter)?;
+        let view = DictionaryChangeBuffer::follow(py, &following)?;
         *self.stage.lock() = Stage::Entered(view.clone_ref(py));
         Ok(view)
     }
@@ -69,7 +67,7 @@ impl ViewContext {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(stage) = self.stage.try_lock() else { return Ok(()) };
         match &*stage {
-            Stage::Ready(store, _) => store.visit_first(&visit, |_| Ok(())),
+            Stage::Ready(following) => following.visit(&visit),
             Stage::Entered(view) => visit.call(view),
             Stage::Used => Ok(()),
         }

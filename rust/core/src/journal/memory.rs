@@ -35,7 +35,12 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             while let Some(slot) = next {
                 let entry = self.entries.remove(slot);
                 [_, next] = entry.links.neighbours();
+                let own = entry.by.filter(|_| entry.mark.fate.is_live());
+                let place = entry.place;
                 let slot = entries.insert(entry);
+                if let Some(by) = own {
+                    self.publishers.move_key(by, place, slot);
+                }
                 list.push_back(&mut entries, slot);
             }
         }
@@ -56,12 +61,13 @@ mod tests {
 
     use super::*;
     use crate::batch::Batch;
+    use crate::journal::Terms;
 
     #[test]
     fn no_room_is_kept_for_the_keys_of_a_large_batch() {
         let mut journal: Journal<usize, (), RandomState> = Journal::default();
         let mut apply = |batch: &mut Batch<usize, ()>| {
-            journal.apply(batch, &mut Vec::new());
+            journal.apply(batch, Terms::default(), &mut Vec::new()).expect("no terms");
             journal.found.capacity()
         };
         assert!(apply(&mut Batch::new((0..10_000).map(|key| (key, ())), [])) >= 10_000);

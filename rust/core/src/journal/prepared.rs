@@ -40,7 +40,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 [next, _] = entry.links.neighbours();
             }
         }
-        let seen = self.position(cursor).live;
+        let (seen, _) = self.seen_of_content(cursor);
         let is_adjacent = (self.prepared.after..=self.prepared.up_to).contains(&seen);
         let after = if is_adjacent { self.prepared.after } else { seen };
         self.prepared = Prepared { after, up_to: self.version, stamps: self.stamps };
@@ -58,12 +58,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// updates had named by then.
     fn gap(&self, cursor: CursorId) -> (u64, u64) {
         let Prepared { after, up_to, stamps } = self.prepared;
-        let seen = self.position(cursor).live;
-        if (after..=up_to).contains(&seen) {
-            (up_to, stamps)
-        } else {
-            (seen, self.cursors[cursor.0].stamps)
-        }
+        let (seen, seen_stamps) = self.seen_of_content(cursor);
+        if (after..=up_to).contains(&seen) { (up_to, stamps) } else { (seen, seen_stamps) }
     }
 }
 
@@ -73,13 +69,14 @@ mod tests {
 
     use super::*;
     use crate::batch::Batch;
+    use crate::journal::Terms;
 
     type Subject = Journal<u32, bool, RandomState>;
 
     fn set(journal: &mut Subject, keys: impl IntoIterator<Item = u32>, removals: &[u32]) {
         let mut batch =
             Batch::<_, _>::new(keys.into_iter().map(|key| (key, false)), removals.iter().copied());
-        journal.apply(&mut batch, &mut Vec::new());
+        journal.apply(&mut batch, Terms::default(), &mut Vec::new()).expect("no terms");
     }
 
     /// Prepares for a cursor, and says how many values that did.

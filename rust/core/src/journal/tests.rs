@@ -13,7 +13,9 @@ fn apply<K: Key, V>(
     removals: impl IntoIterator<Item = K>,
 ) -> Vec<Mark<K, V>> {
     let mut freed = Vec::new();
-    journal.apply::<()>(&mut Batch::new(updates, removals), &mut freed);
+    let result =
+        journal.apply::<()>(&mut Batch::new(updates, removals), Terms::default(), &mut freed);
+    assert!(result.is_ok(), "nobody refuses");
     freed
 }
 
@@ -116,7 +118,7 @@ fn replaced_values_are_handed_out() {
     let mut journal = Subject::default();
     apply(&mut journal, [("a", 1)], []);
     let mut batch = Batch::<_, _>::new([("a", 2)], []);
-    journal.apply(&mut batch, &mut Vec::new());
+    assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
     assert_eq!(batch.marks[0].fate, Fate::Set(1));
 }
 

@@ -4,33 +4,47 @@ use std::hash::BuildHasher;
 
 use slab::Slab;
 
-use super::sweep::Sweeping;
-use super::waiters::{Waiters, WakeFor, Want};
-use super::{Filter, Harvest, ViewId, Whole};
+use super::following::Concern;
+use super::sweep::Tolerance;
+use super::waiters::{TopicId, Waiters, WakeFor, Want};
+use super::{Harvest, ViewId, Whole};
 use crate::batch::{Displaced, Fate, Key, Mark, Marks, oldest_first};
 use crate::journal::{CursorId, Journal, Position};
 use crate::pending::Pending;
-use crate::sync::SegQueue;
 
-pub(super) struct View<K, V, W, S> {
-    /// Where it is in the journal; none when it is not fed from there.
-    pub(super) cursor: Option<CursorId>,
-    /// Which keys it is about; none when about all.
-    pub(super) filter: Option<Filter<K>>,
-    pub(super) pending: Pending<K, V, W, S>,
-    pub(super) frozen: bool,
-    /// Its owner is gone.
-    is_departed: bool,
+/// What a view owes beside what has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Debt {
+    /// Nothing: it has been read before, or goes on where another ended.
+    Nothing,
+    /// Its first flush is the content, if there is any.
+    Content,
+    /// So it is, at once, also if there is none.
+    Snapshot,
 }
 
-pub(super) struct Data<K, V, W, S> {
+pub(super) struct View<K: 'static, V, W, S> {
+    /// Where it is in the journal; none when it is not fed from there.
+    pub(super) cursor: Option<CursorId>,
+    pub(super) concern: Concern<K>,
+    pub(super) debt: Debt,
+    pub(super) topic: TopicId,
+    pub(super) pending: Pending<K, V, W, S>,
+    pub(super) frozen: bool,
+    /// The version of the content at which it was detached.
+    pub(super) detached: Option<u64>,
+    /// Its owner is gone.
+    pub(super) is_departed: bool,
+}
+
+pub(super) struct Data<K: 'static, V, W, S> {
     pub(super) journal: Journal<K, V, S>,
     pub(super) views: Slab<View<K, V, W, S>>,
     pub(super) frozen: bool,
-    pub(super) waiters: Waiters,
-    pub(super) sweeping: Sweeping,
+    pub(super) waiters: Waiters<K>,
     pub(super) updates: u64,
     pub(super) flushes: u64,
+    pub(super) tolerance: Tolerance,
     /// Goes with every update, so it keeps no value alive that the content does not.
     memo: Option<Memo<W>>,
 }
@@ -58,86 +72,46 @@ impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
             views: Slab::new(),
             frozen: false,
             waiters: Waiters::default(),
-            sweeping: Sweeping::default(),
             updates: 0,
             flushes: 0,
+            tolerance: Tolerance::default(),
             memo: None,
         }
     }
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
-    pub(super) fn add_view(
-        &mut self,
-        cursor: Option<CursorId>,
-        filter: Option<Filter<K>>,
-    ) -> ViewId {
-        let pending = Pending::default();
-        ViewId(self.views.insert(View {
-            cursor,
-            filter,
-            pending,
-            frozen: false,
-            is_departed: false,
-        }))
-    }
-
-    pub(super) fn close_view(
-        &mut self,
-        view: ViewId,
-        displaced: &mut Displaced<K, V, W>,
-    ) -> View<K, V, W, S> {
-        self.waiters.forget_view(view);
-        let view = self.views.remove(view.0);
-        if let Some(cursor) = view.cursor {
-            self.journal.close_cursor(cursor, &mut displaced.marks);
-        }
-        if self.views.is_empty() {
-            displaced.whole = self.renew_memo(None, &mut None);
-        }
-        view
-    }
-
-    /// Marks the views whose owners are gone. Allocates nothing: a garbage collector does it too.
-    pub(super) fn note_departed(&mut self, departed: &SegQueue<ViewId>) {
-        while let Some(view) = departed.pop() {
-            self.views[view.0].is_departed = true;
-        }
-    }
-
-    /// The views that were marked.
-    pub(super) fn departed(&self) -> impl Iterator<Item = (ViewId, &View<K, V, W, S>)> {
-        let departed = self.views.iter().filter(|(_, view)| view.is_departed);
-        departed.map(|(slot, view)| (ViewId(slot), view))
-    }
-
-    #[must_use = "drop it after unlocking"]
-    pub(super) fn close_departed(
-        &mut self,
-        displaced: &mut Displaced<K, V, W>,
-    ) -> Vec<View<K, V, W, S>> {
-        let departed: Vec<ViewId> = self.departed().map(|(view, _)| view).collect();
-        departed.into_iter().map(|view| self.close_view(view, displaced)).collect()
-    }
-
     pub(super) fn is_frozen(&self, view: ViewId) -> bool {
         self.frozen || self.views[view.0].frozen
     }
 
     /// Whether a flush would give something.
-    ///
-    /// A view that is about some keys only may have to look for one; it does not look at the same
-    /// entry twice.
+    #[inline]
     pub(super) fn is_pending(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
-        let View { cursor, filter, pending, .. } = &self.views[view.0];
-        if !pending.is_empty() {
+        let it = &self.views[view.0];
+        if it.concern.is_choosy() {
+            return self.is_anything_of_concern(view, displaced);
+        }
+        let is_behind = |cursor| self.journal.is_behind(cursor);
+        !it.pending.is_empty() || it.debt == Debt::Snapshot || it.cursor.is_some_and(is_behind)
+    }
+
+    /// A view that is not about everything may have to look for something; it does not look at the
+    /// same entry twice.
+    #[inline(never)]
+    fn is_anything_of_concern(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
+        if self.views[view.0].concern.without.is_some() && !self.views[view.0].pending.is_empty() {
+            // Some of it may be what that one has changed since.
+            self.settle(view, displaced);
+        }
+        let it = &self.views[view.0];
+        if !it.pending.is_empty() || it.debt == Debt::Snapshot {
             return true;
         }
-        let Some(cursor) = cursor.filter(|&cursor| self.journal.is_behind(cursor)) else {
+        let Some(cursor) = it.cursor.filter(|&cursor| self.journal.is_behind(cursor)) else {
             return false;
         };
-        let Some(filter) = filter else { return true };
-        let is_concerned = self.journal.unseen(cursor).any(|seen| filter(&seen.mark.key));
+        let is_concerned = self.journal.unseen(cursor).any(|seen| it.concern.includes(&seen));
         if !is_concerned {
             self.journal.advance(cursor, &mut displaced.marks);
         }
@@ -145,7 +119,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     pub(super) fn want(&self, view: ViewId, wake_for: WakeFor) -> Want {
-        Want { view, wake_for, is_picky: self.views[view.0].filter.is_some() }
+        Want { view, wake_for, topic: self.views[view.0].topic }
     }
 
     /// Whether a waiter has to wait for it.
@@ -163,7 +137,27 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Says no if there is nothing.
+    #[inline]
     pub(super) fn harvest(
+        &mut self,
+        view: ViewId,
+        harvest: &mut Harvest<K, V, W>,
+        displaced: &mut Displaced<K, V, W>,
+    ) -> bool {
+        let is_any = self.take(view, harvest, displaced);
+        let it = &mut self.views[view.0];
+        if !is_any && it.debt != Debt::Snapshot {
+            return false;
+        }
+        let debt = std::mem::replace(&mut it.debt, Debt::Nothing);
+        harvest.is_complete = debt != Debt::Nothing;
+        harvest.version = it.detached.or_else(|| it.cursor.map(|_| self.journal.version()));
+        true
+    }
+
+    /// Takes what has changed. Says no if nothing has.
+    #[inline]
+    fn take(
         &mut self,
         view: ViewId,
         harvest: &mut Harvest<K, V, W>,
@@ -177,6 +171,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             Some(_) => self.settle(view, displaced),
             None if pending.is_empty() => return false,
             None => {}
+        }
+        if self.views[view.0].pending.is_empty() {
+            return false;
         }
         let whole = self.views[view.0].pending.take_into(&mut harvest.marks);
         harvest.whole = whole.map(Whole::Owned);
@@ -192,7 +189,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         displaced: &mut Displaced<K, V, W>,
     ) -> bool {
         let position = self.journal.position(cursor);
-        let sees_all = self.views[view.0].filter.is_none();
+        let sees_all = !self.views[view.0].concern.is_choosy();
         let has_company = sees_all && self.journal.has_company(cursor);
         if sees_all {
             harvest.whole = self.take_memo(position, has_company);
@@ -272,21 +269,31 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
 
     /// What a view has yet to see, the oldest first.
     fn unseen(&self, view: ViewId, cursor: CursorId, marks: &mut Marks<K, V>) {
-        let filter = self.views[view.0].filter.as_ref();
-        let concerns = |mark: &Mark<K, V>| filter.is_none_or(|filter| filter(&mark.key));
-        let unseen = self.journal.unseen(cursor).map(|seen| seen.mark);
-        oldest_first(unseen.filter(|mark| concerns(mark)), marks);
+        let it = &self.views[view.0];
+        if !it.concern.is_choosy() {
+            return oldest_first(self.journal.unseen_marks(cursor), marks);
+        }
+        let unseen = self.journal.unseen(cursor).filter(|seen| it.concern.includes(seen));
+        oldest_first(unseen.map(|seen| seen.mark), marks);
     }
 
     /// Moves what the journal owes a view to what the view holds itself.
+    #[inline]
     pub(super) fn settle(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) {
-        let Self { journal, views, .. } = self;
-        let View { cursor, filter, pending, .. } = &mut views[view.0];
-        if let Some(cursor) = cursor.filter(|&cursor| journal.is_behind(cursor)) {
-            let concerns = |key: &K| filter.as_ref().is_none_or(|filter| filter(key));
-            let unseen = journal.unseen(cursor).filter(|seen| concerns(&seen.mark.key));
-            pending.absorb(unseen, journal.version(), displaced);
-            journal.advance(cursor, &mut displaced.marks);
+        let cursor = self.views[view.0].cursor;
+        if let Some(cursor) = cursor.filter(|&cursor| self.journal.is_behind(cursor)) {
+            self.settle_from(cursor, view, displaced);
         }
+    }
+
+    #[inline(never)]
+    fn settle_from(&mut self, cursor: CursorId, view: ViewId, displaced: &mut Displaced<K, V, W>) {
+        let Self { journal, views, .. } = self;
+        let View { concern, pending, .. } = &mut views[view.0];
+        let unseen = journal.unseen(cursor).filter(|seen| concern.includes(seen));
+        let echoes = journal.unseen(cursor).filter(|seen| concern.echoes(seen));
+        let echoes = echoes.take(if concern.without.is_some() { usize::MAX } else { 0 });
+        pending.absorb(unseen, echoes, journal.version(), displaced);
+        journal.advance(cursor, &mut displaced.marks);
     }
 }

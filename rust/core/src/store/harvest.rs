@@ -26,6 +26,10 @@ pub struct Harvest<K, V, W> {
     /// Others have the same to expect: a finished form would be of use, see
     /// [`Store::memoize`](super::Store::memoize).
     pub memo: Option<MemoTicket>,
+    /// Up to which version of the content it reaches, if the view follows one.
+    pub version: Option<u64>,
+    /// Applied to nothing, it gives the content that the view is about.
+    pub is_complete: bool,
 }
 
 impl<K, V, W> Harvest<K, V, W> {
@@ -36,7 +40,7 @@ impl<K, V, W> Harvest<K, V, W> {
 
 impl<K, V, W> Default for Harvest<K, V, W> {
     fn default() -> Self {
-        Self { marks: Marks::new(), whole: None, memo: None }
+        Self { marks: Marks::new(), whole: None, memo: None, version: None, is_complete: false }
     }
 }
 

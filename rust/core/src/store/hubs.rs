@@ -19,12 +19,31 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         drop(ring);
     }
 
+    /// Whether tasks may wait there.
+    pub fn has_hub(&self, hub: HubId) -> bool {
+        self.lock().waiters.has_hub(hub)
+    }
+
+    /// Rings a hub whose answer was lost, or not finished. Says whether it was reached; a hub that is
+    /// closed need not be.
+    pub fn ring(&self, hub: HubId) -> bool {
+        let ring = self.lock().waiters.ring_of(hub);
+        let is_reached = ring.is_none_or(|ring| ring.ring(hub));
+        if !is_reached {
+            self.lock().waiters.not_rung(hub);
+        }
+        is_reached
+    }
+
     /// Like [`wait`](Self::wait), for a task: its hub is rung when it is to look again.
+    ///
+    /// In a closed hub nobody waits.
     pub fn wait_in(&self, hub: HubId, view: ViewId, wake_for: WakeFor) -> Option<Ticket> {
         let mut displaced = Displaced::default();
         let mut data = self.lock();
         let want = data.want(view, wake_for);
-        data.has_to_wait(view, wake_for, &mut displaced).then(|| data.waiters.add_task(hub, want))
+        let has_to_wait = data.has_to_wait(view, wake_for, &mut displaced);
+        if has_to_wait { data.waiters.add_task(hub, want) } else { None }
     }
 
     /// Takes a task back that gave up.
@@ -48,6 +67,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             if is_poked || !data.has_to_wait(view, wake_for, &mut displaced) {
                 data.waiters.forget_task(hub, ticket);
                 answer.push(ticket);
+            } else {
+                data.waiters.wait_on(ticket);
             }
         }
         answer

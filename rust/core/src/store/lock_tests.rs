@@ -16,6 +16,9 @@ struct World {
     view: ViewId,
     mixed: ViewId,
     picky: ViewId,
+    /// Without a publisher, which has changed what it holds.
+    deaf: ViewId,
+    publisher: PublisherId,
     buffer: ViewId,
     cursor: CursorId,
 }
@@ -27,7 +30,7 @@ fn batch(keys: std::ops::Range<u32>, value: u32) -> Batch<Fragile, Brittle> {
 impl World {
     fn new() -> Self {
         let store = Subject::default();
-        let even: Filter<Fragile> = Arc::new(|key| key.0.is_multiple_of(2));
+        let even: Filter<Fragile> = Filter::new(|key: &Fragile| key.0.is_multiple_of(2));
         let (view, mixed, buffer) =
             (store.open_view(None), store.open_view(None), store.open_buffer());
         let (picky, cursor) = (store.open_view(Some(even)), store.open_cursor());
@@ -37,13 +40,18 @@ impl World {
             store.update_view(each, &mut batch(2..4, 3)).expect("not frozen");
         }
         store.update(&mut Batch::new([], [Fragile(2)])).expect("not frozen");
-        Self { store, view, mixed, picky, buffer, cursor }
+        let publisher = store.open_publisher(true);
+        let terms = Terms { by: Some(publisher), ..Terms::default() };
+        let deaf = store.follow(Following { without: Some(publisher), ..Following::default() });
+        store.update_view(deaf, &mut batch(15..17, 2)).expect("not frozen");
+        store.update_on(terms, &mut batch(16..18, 3)).expect("nobody else's");
+        Self { store, view, mixed, picky, deaf, publisher, buffer, cursor }
     }
 
     /// All that anybody could learn of it, short of reading with the cursor.
     fn state(&self) -> String {
         let data = self.store.data.lock();
-        let views = [self.view, self.mixed, self.picky, self.buffer].map(|view| {
+        let views = [self.view, self.mixed, self.picky, self.deaf, self.buffer].map(|view| {
             let state = &data.views[view.0];
             let unseen = state.cursor.map(|cursor| {
                 let seen = data.journal.unseen(cursor);
@@ -58,7 +66,8 @@ impl World {
             (unseen, held, state.frozen)
         });
         let read = data.journal.unseen(self.cursor).count();
-        format!("{views:?} {read} {} {}", data.frozen, data.waiters.threads())
+        let counts = (data.views.len(), data.journal.owned(), data.waiters.threads());
+        format!("{views:?} {read} {} {counts:?}", data.frozen)
     }
 }
 
@@ -69,7 +78,7 @@ fn flush(world: &World, view: ViewId) {
 #[test]
 fn a_panic_at_any_step_of_any_operation_changes_nothing() {
     type Act = fn(&World);
-    let acts: [(&str, Act); 13] = [
+    let acts: [(&str, Act); 18] = [
         ("update known keys", |w| w.store.update(&mut batch(0..3, 4)).expect("not frozen")),
         ("update one key", |w| w.store.update(&mut batch(1..2, 4)).expect("not frozen")),
         ("update new keys", |w| w.store.update(&mut batch(2..9, 4)).expect("not frozen")),
@@ -77,6 +86,17 @@ fn a_panic_at_any_step_of_any_operation_changes_nothing() {
             let gone = [Fragile(0), Fragile(1), Fragile(7)];
             w.store.update(&mut Batch::new([], gone)).expect("not frozen");
         }),
+        ("update through a publisher", |w| {
+            let terms = Terms { by: Some(w.publisher), unchanged_since: Some(3) };
+            w.store.update_on(terms, &mut batch(16..19, 4)).expect("its own");
+        }),
+        ("refused update", |w| {
+            let refused = w.store.update(&mut batch(17..19, 4));
+            assert_eq!(refused.map_err(|_| ()), Err(()));
+        }),
+        ("flush of a deaf view", |w| flush(w, w.deaf)),
+        ("status of a deaf view", |w| assert!(w.store.status(w.deaf).pending)),
+        ("clone of a mixed view", |w| _ = w.store.clone_view(w.mixed)),
         ("update a mixed view", |w| {
             w.store.update_view(w.mixed, &mut batch(0..5, 4)).expect("not frozen");
         }),
@@ -142,14 +162,17 @@ fn a_collector_passes_by_a_store_whose_mutex_is_taken() {
 #[test]
 fn a_view_may_go_in_the_middle_of_anything() {
     soon(|| {
-        let World { store, view, mixed, buffer, .. } = World::new();
+        let World { store, view, mixed, buffer, publisher, cursor, .. } = World::new();
         let data = store.data.lock();
         for each in [view, mixed, buffer] {
             store.leave(each);
         }
-        assert_eq!(data.views.len(), 4, "they are still to be buried");
+        store.leave_publisher(publisher);
+        store.leave_cursor(cursor);
+        assert_eq!(data.views.len(), 5, "they are still to be buried");
         drop(data);
         store.freeze();
-        assert_eq!(store.data.lock().views.len(), 1);
+        let data = store.data.lock();
+        assert_eq!((data.views.len(), data.journal.cursors(), data.journal.owned()), (2, 2, 0));
     });
 }

@@ -53,3 +53,33 @@ fn a_finished_form_goes_with_the_last_view() {
     store.leave(views[1]);
     assert_eq!(Arc::strong_count(&whole), 1);
 }
+
+#[test]
+fn a_value_that_is_no_part_of_the_content_is_kept_in_no_finished_form() {
+    let store = Subject::default();
+    let views = [store.open_view(None), store.open_view(None)];
+    store.update(&mut Batch::new([("a", 1)], ["a"])).expect("not frozen");
+    assert!(flushed(&store, views[0]).memo.is_none());
+}
+
+#[test]
+fn what_is_prepared_for_one_view_is_given_to_all_prepared() {
+    let store: Store<&str, i32, &str, RandomState> = Store::default();
+    let views = [(); 3].map(|()| store.open_view(None));
+    store.update(&mut Batch::new([("a", 1), ("b", 2)], [])).expect("not frozen");
+    let mut harvest = Harvest::default();
+    store.flush(views[0], &mut harvest);
+    store.memoize(harvest.memo.expect("others have the same to expect"), "not prepared");
+
+    assert_eq!(store.unprepared(views[1]), 2);
+    store.prepare(views[1], |value| *value += 10);
+    for view in &views[1..] {
+        assert_eq!(store.unprepared(*view), 0);
+        let mut harvest = Harvest::default();
+        store.flush(*view, &mut harvest);
+        assert_eq!(harvest.whole, None, "it was made of values that were not prepared");
+        let values: Vec<_> = harvest.marks.iter().filter_map(|mark| mark.fate.value()).collect();
+        assert_eq!(values, [&11, &12]);
+    }
+    assert_eq!(store.unprepared(store.open_buffer()), 0);
+}

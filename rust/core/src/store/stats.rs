@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use super::Store;
+use super::{Store, ViewId};
 use crate::batch::Key;
 
 /// How a store is at one moment.
@@ -12,7 +12,15 @@ pub struct Stats {
     pub keys: usize,
     /// Removed keys that are kept for views that have not seen their removal.
     pub tombstones: usize,
-    /// Views that follow the shared dictionary, be it frozen or not.
+    /// Removed keys that all views have seen go, kept for those that come with an old version.
+    pub history: usize,
+    /// The oldest version from which a view can go on.
+    pub horizon: u64,
+    /// Publishers that are open.
+    pub publishers: usize,
+    /// Keys that go with their publisher.
+    pub owned_keys: usize,
+    /// Views that follow the shared dictionary, frozen or not.
     pub views: usize,
     /// Threads that wait for a change, or for the next one to be due.
     pub waiting_threads: usize,
@@ -31,13 +39,19 @@ pub struct Stats {
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
-    /// Takes time in proportion to the views and to the event loops, whatever is pending.
+    /// Takes time in proportion to the views, the event loops and the history, whatever is pending.
     pub fn stats(&self) -> Stats {
         let data = self.lock();
-        let cursors = data.views.iter().filter_map(|(_, view)| view.cursor);
+        let views = data.views.iter();
+        let cursors = views.filter_map(|(slot, view)| Some((ViewId(slot), view.cursor?)));
+        let history = data.journal.remembered();
         let mut stats = Stats {
             keys: data.journal.len(),
-            tombstones: data.journal.tombstones(),
+            tombstones: data.journal.tombstones() - history,
+            history,
+            horizon: data.journal.horizon(),
+            publishers: data.journal.publishers(),
+            owned_keys: data.journal.owned(),
             waiting_threads: data.waiters.threads(),
             waiting_tasks: data.waiters.tasks(),
             version: data.journal.version(),
@@ -45,9 +59,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             flushes: data.flushes,
             ..Stats::default()
         };
-        for cursor in cursors {
-            let (versions, keys) = data.journal.lag(cursor);
+        for (view, cursor) in cursors {
             stats.views += 1;
+            // What has changed meanwhile does not concern it.
+            if data.waiters.is_up_to_date(view) {
+                continue;
+            }
+            let (versions, keys) = data.journal.lag(cursor);
             stats.lag_versions = stats.lag_versions.max(versions);
             stats.lag_keys = stats.lag_keys.max(keys);
         }

@@ -1,61 +1,90 @@
-//! Which removed keys need not be kept.
+//! Removed keys that are kept for nothing but a view that they do not concern.
 //!
-//! The journal keeps a tombstone until every cursor has passed it. A view of some keys may stay
-//! behind for long, and the removals of all others are nothing to it.
+//! A view about some keys that waits, or is paced, or has stalled, does not look at the rest. So
+//! that what is removed there does not pile up behind it, it is made to look when too much has.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use super::Filter;
-use super::data::Data;
+use super::ViewId;
+use super::data::{Data, View};
 use crate::batch::{Displaced, Key};
-use crate::journal::CursorId;
 
-/// So many tombstones are never worth looking through.
-const FEW: usize = 64;
+/// So many removed keys are never too many.
+const NEVER_TOO_MANY: usize = 64;
 
-/// When to look next.
+/// A view may have so many times as many removed keys behind it as concern it.
+const FOREIGN: usize = 8;
+
+/// How many removed keys may pile up before somebody is made to look.
 #[derive(Debug)]
-pub(super) struct Sweeping {
-    /// When there are more tombstones than that.
+pub(super) struct Tolerance {
+    /// How many views there are that are not about everything.
+    pub(super) choosy: usize,
     limit: usize,
 }
 
-impl Default for Sweeping {
+impl Default for Tolerance {
     fn default() -> Self {
-        Self { limit: FEW }
+        Self { choosy: 0, limit: NEVER_TOO_MANY }
     }
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
-    /// Frees the tombstones that concern none of those who have yet to see them, now and then.
-    ///
-    /// That takes time in proportion to the tombstones and the views, and there have been as many
-    /// removals since the last time: each pays for a constant part of it.
+    /// To be called after every change.
     #[inline]
-    pub(super) fn sweep_now_and_then(&mut self, displaced: &mut Displaced<K, V, W>) {
-        if self.journal.tombstones() > self.sweeping.limit {
-            self.sweep(displaced);
+    pub(super) fn tolerate(&mut self, displaced: &mut Displaced<K, V, W>) {
+        if self.tolerance.choosy > 0 {
+            let Tolerance { limit, .. } = self.tolerance;
+            let excess = self.journal.excess();
+            if excess > limit {
+                self.sweep(displaced);
+            } else if limit > NEVER_TOO_MANY && excess < limit / 8 {
+                self.tolerance.limit = limit / 2;
+            }
         }
-        let limit = self.journal.tombstones() * 2 + self.views.len() + FEW;
-        self.sweeping.limit = self.sweeping.limit.min(limit);
     }
 
+    /// Has the slowest views look, as long as that is of use, and sets a new limit: so the price is
+    /// paid by as many removals as have been looked at.
     #[cold]
     fn sweep(&mut self, displaced: &mut Displaced<K, V, W>) {
-        let Self { journal, views, .. } = self;
-        let picky =
-            views.iter().filter_map(|(_, view)| Some((view.cursor?, view.filter.as_ref()?)));
-        let picky: HashMap<CursorId, &Filter<K>> = picky.collect();
-        let behind: Vec<(u64, &Filter<K>)> = picky
-            .iter()
-            .map(|(&cursor, &filter)| (journal.seen_removals(cursor), filter))
+        let choosy = self.views.iter().filter(|(_, view)| view.concern.is_choosy());
+        let mut choosy: Vec<_> = choosy
+            .filter_map(|(slot, view)| Some((self.journal.removals_seen(view.cursor?), slot)))
             .collect();
-        journal.sweep(
-            |cursor| picky.contains_key(&cursor),
-            |key, version| behind.iter().any(|(seen, filter)| *seen < version && filter(key)),
-            &mut displaced.marks,
-        );
-        self.sweeping.limit = usize::MAX;
+        choosy.sort_unstable();
+        for (_, slot) in choosy {
+            if !self.passes_by(ViewId(slot), displaced) {
+                break;
+            }
+        }
+        self.tolerance.limit = NEVER_TOO_MANY.max(2 * self.journal.excess());
+    }
+
+    /// Whether removed keys that do not concern the slowest view were kept for it, and are no more.
+    fn passes_by(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> bool {
+        let Some(cursor) = self.views[view.0].cursor else { return false };
+        if !self.journal.is_slowest(cursor) {
+            return false;
+        }
+        if !self.is_pending(view, displaced) {
+            return true;
+        }
+        let Self { journal, views, .. } = self;
+        let View { concern, pending, .. } = &mut views[view.0];
+        let (mut all, mut of_concern) = (0, 0);
+        for seen in journal.unseen_removals(cursor) {
+            all += 1;
+            of_concern += usize::from(concern.includes(&seen));
+        }
+        if of_concern * FOREIGN > all {
+            return false;
+        }
+        // The few that concern it, it holds itself from now on.
+        let removals = journal.unseen_removals(cursor).filter(|seen| concern.includes(seen));
+        let echoes = journal.unseen_removals(cursor).filter(|seen| concern.echoes(seen));
+        pending.absorb(removals, echoes, journal.version(), displaced);
+        journal.advance_removals(cursor, &mut displaced.marks);
+        true
     }
 }

@@ -1,22 +1,36 @@
 //! Who waits on one store: threads, each in its own bed, and tasks, by the event loop they run
 //! in.
 //!
-//! A change costs the same whoever waits: it takes the list of threads, and it rings once for
-//! every event loop. A loop that was rung and has not answered yet is not rung again, so a burst
-//! of changes costs one ring, however many of its tasks wait.
+//! Whoever waits for a change stands in a *queue*, with all others that are about the same
+//! [topic](topics) and are woken in the same way: all threads, or the tasks of one event loop. So
+//! a change costs the same whoever waits. It finds the topics that it concerns, wakes their
+//! threads and *stirs* their queues of tasks, which costs the same for one task and for thousands.
+//! A loop that was rung asks who stands in queues that were stirred. It is not rung again before,
+//! so a burst of changes costs one ring.
+//!
+//! What happens to a single view is said to those who wait for it, one by one.
+
+mod queues;
+mod topics;
+mod tree;
+mod waking;
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use slab::Slab;
 
+use self::queues::Queue;
+use self::topics::Topics;
+pub(super) use self::topics::{Concerned, EVERYTHING, TopicId};
+pub(super) use self::waking::Woken;
 use super::ViewId;
-use crate::sleep::{Sleeper, wake_all};
-
-/// After so many changes a loop that has not answered is rung again: it may have been closed or
-/// interrupted in the middle of it.
-const RING_AGAIN: u32 = 1024;
+use crate::batch::Key;
+use crate::list::{Linked, Links, List};
+use crate::sleep::Sleeper;
 
 /// What a waiter is to be woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +46,7 @@ pub trait Ring: Any + Send + Sync {
     /// Makes the loop answer, from its own thread, soon.
     ///
     /// Returns whether it will; if not, it is rung for the next change.
-    fn ring(&self) -> bool;
+    fn ring(&self, hub: HubId) -> bool;
 }
 
 /// Names the tasks of one event loop.
@@ -48,92 +62,189 @@ pub struct Ticket(pub usize);
 pub(super) struct Want {
     pub(super) view: ViewId,
     pub(super) wake_for: WakeFor,
-    /// Not every change to the content concerns it.
-    pub(super) is_picky: bool,
+    /// What the view is about.
+    pub(super) topic: TopicId,
 }
 
-struct Thread {
+struct Waiter {
     want: Want,
-    sleeper: Arc<Sleeper>,
-}
-
-struct Task {
-    want: Want,
+    bed: Bed,
+    /// It is to look again, whatever it waits for.
     is_poked: bool,
+    /// Its hub is to ask for it; it stands in no queue any more.
+    is_told: bool,
+    /// Its view is no more.
+    is_left: bool,
+    in_line: Links,
+    of_view: Links,
+    of_hub: Links,
+}
+
+enum Bed {
+    Thread(Arc<Sleeper>),
+    Task(HubId),
+}
+
+/// Lists of those in a queue, or of those that are told.
+struct InLine;
+
+/// Lists of those who wait for one view.
+struct OfView;
+
+/// Lists of the tasks of one hub.
+struct OfHub;
+
+/// Those who wait for one view.
+struct Audience {
+    for_change: List<OfView>,
+    for_end: List<OfView>,
+    told: List<OfView>,
 }
 
 struct Hub {
     ring: Arc<dyn Ring>,
     is_rung: bool,
-    /// How often it would have been rung since, had it not been rung already.
-    spared: u32,
-    tasks: Slab<Task>,
-    /// How many of the tasks wait for whatever change comes.
-    eager: usize,
-    /// How many wait for some changes only.
-    picky: usize,
+    /// It is to be rung by the next change, although it is rung already.
+    is_missed: bool,
+    tasks: List<OfHub>,
+    told: List<InLine>,
+    stirred: List,
+    queues: HashMap<TopicId, usize>,
 }
 
 /// Nobody waiting costs nothing.
-#[derive(Default)]
-pub(super) struct Waiters {
-    for_change: Vec<Thread>,
-    for_end: Vec<Thread>,
+pub(super) struct Waiters<K: 'static> {
+    pub(super) topics: Topics<K>,
+    all: Slab<Waiter>,
+    tasks: usize,
+    queues: Slab<Queue>,
+    views: HashMap<ViewId, Audience>,
     /// By number. A number is never given twice: whoever was there before may still use it.
     hubs: BTreeMap<usize, Hub>,
     opened: usize,
+    /// How many hubs have not answered yet.
+    rung: usize,
+    /// Whether one of them is to be rung by the next change.
+    any_missed: bool,
+    /// How many changes there were since those that had not answered were rung again.
+    spared: u32,
 }
 
-/// Waiters that were told. Wake them after unlocking.
-#[must_use = "whoever was taken off the list has to be woken"]
-#[derive(Default)]
-pub(super) struct Woken {
-    threads: Vec<Thread>,
-    rings: Vec<(HubId, Arc<dyn Ring>)>,
+impl<K> Default for Waiters<K> {
+    fn default() -> Self {
+        Self {
+            topics: Topics::default(),
+            all: Slab::new(),
+            tasks: 0,
+            queues: Slab::new(),
+            views: HashMap::new(),
+            hubs: BTreeMap::new(),
+            opened: 0,
+            rung: 0,
+            any_missed: false,
+            spared: 0,
+        }
+    }
 }
 
-impl Woken {
-    pub(super) fn is_nobody(&self) -> bool {
-        self.threads.is_empty() && self.rings.is_empty()
+macro_rules! linked {
+    ($item:ty, $kind:ty, $links:ident) => {
+        impl Linked<$kind> for $item {
+            fn links(&self) -> Links {
+                self.$links
+            }
+
+            fn links_mut(&mut self) -> &mut Links {
+                &mut self.$links
+            }
+        }
+    };
+}
+
+linked!(Waiter, InLine, in_line);
+linked!(Waiter, OfView, of_view);
+linked!(Waiter, OfHub, of_hub);
+
+impl Waiter {
+    fn new(want: Want, bed: Bed) -> Self {
+        let [in_line, of_view, of_hub] = [Links::UNLINKED; 3];
+        let [is_poked, is_told, is_left] = [false; 3];
+        Self { want, bed, is_poked, is_told, is_left, in_line, of_view, of_hub }
     }
 
-    /// Gives the hubs that could not be reached.
-    #[must_use]
-    pub(super) fn wake(self) -> Vec<HubId> {
-        wake_all(self.threads.into_iter().map(|thread| thread.sleeper).collect());
-        let rung = |(hub, ring): (HubId, Arc<dyn Ring>)| (!ring.ring()).then_some(hub);
-        self.rings.into_iter().filter_map(rung).collect()
+    fn hub(&self) -> Option<HubId> {
+        if let Bed::Task(hub) = self.bed { Some(hub) } else { None }
+    }
+
+    fn is_for_change(&self) -> bool {
+        self.want.wake_for == WakeFor::Change
     }
 }
 
-impl Waiters {
-    pub(super) fn add_thread(&mut self, want: Want) -> Arc<Sleeper> {
-        let sleeper = Arc::new(Sleeper::default());
-        let list = match want.wake_for {
+impl Audience {
+    const NOBODY: Self = Self { for_change: List::EMPTY, for_end: List::EMPTY, told: List::EMPTY };
+
+    fn is_nobody(&self) -> bool {
+        self.for_change.is_empty() && self.for_end.is_empty() && self.told.is_empty()
+    }
+
+    /// The list that a waiter belongs in.
+    fn part(&mut self, waiter: &Waiter) -> &mut List<OfView> {
+        match waiter.want.wake_for {
+            _ if waiter.is_told => &mut self.told,
             WakeFor::Change => &mut self.for_change,
             WakeFor::End => &mut self.for_end,
-        };
-        list.push(Thread { want, sleeper: Arc::clone(&sleeper) });
+        }
+    }
+}
+
+impl<K: Key> Waiters<K> {
+    pub(super) fn add_thread(&mut self, want: Want) -> Arc<Sleeper> {
+        let sleeper = Arc::new(Sleeper::new(self.all.vacant_key()));
+        self.add(Waiter::new(want, Bed::Thread(Arc::clone(&sleeper))));
         sleeper
     }
 
     pub(super) fn forget_thread(&mut self, sleeper: &Arc<Sleeper>) {
-        let is_other = |thread: &Thread| !Arc::ptr_eq(&thread.sleeper, sleeper);
-        self.for_change.retain(is_other);
-        self.for_end.retain(is_other);
+        let slot = sleeper.place();
+        if let Some(Waiter { bed: Bed::Thread(known), .. }) = self.all.get(slot)
+            && Arc::ptr_eq(known, sleeper)
+        {
+            drop(self.remove(slot));
+        }
     }
 
     pub(super) fn threads(&self) -> usize {
-        self.for_change.len() + self.for_end.len()
+        self.all.len() - self.tasks
     }
 
     pub(super) fn tasks(&self) -> usize {
-        self.hubs.values().map(|hub| hub.tasks.len()).sum()
+        self.tasks
+    }
+
+    /// Whether somebody waits for a change to this view and was not told of one.
+    pub(super) fn is_up_to_date(&self, view: ViewId) -> bool {
+        let first = self.views.get(&view).and_then(|audience| audience.for_change.first());
+        first.is_some_and(|slot| match self.all[slot].bed {
+            Bed::Thread(_) => true,
+            Bed::Task(hub) => {
+                let queue = self.hubs[&hub.0].queues[&self.all[slot].want.topic];
+                !self.queues[queue].is_stirred
+            }
+        })
     }
 
     pub(super) fn open_hub(&mut self, ring: Arc<dyn Ring>) -> HubId {
-        let hub = Hub { ring, is_rung: false, spared: 0, tasks: Slab::new(), eager: 0, picky: 0 };
         self.opened += 1;
+        let hub = Hub {
+            ring,
+            is_rung: false,
+            is_missed: false,
+            tasks: List::EMPTY,
+            told: List::EMPTY,
+            stirred: List::EMPTY,
+            queues: HashMap::new(),
+        };
         self.hubs.insert(self.opened, hub);
         HubId(self.opened)
     }
@@ -141,119 +252,85 @@ impl Waiters {
     /// Drop the result after unlocking.
     #[must_use]
     pub(super) fn close_hub(&mut self, hub: HubId) -> Option<Arc<dyn Ring>> {
-        self.hubs.remove(&hub.0).map(|hub| hub.ring)
+        while let Some(slot) = self.hubs.get(&hub.0)?.tasks.first() {
+            drop(self.remove(slot));
+        }
+        let Hub { ring, is_rung, queues, .. } = self.hubs.remove(&hub.0)?;
+        self.rung -= usize::from(is_rung);
+        for (topic, queue) in queues {
+            self.topics.remove_queue(topic, queue);
+            self.queues.remove(queue);
+        }
+        Some(ring)
     }
 
-    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Ticket {
-        let hub = self.hubs.get_mut(&hub.0).expect("no task waits in a closed loop");
-        *hub.count(want) += usize::from(want.wake_for == WakeFor::Change);
-        Ticket(hub.tasks.insert(Task { want, is_poked: false }))
+    pub(super) fn has_hub(&self, hub: HubId) -> bool {
+        self.hubs.contains_key(&hub.0)
+    }
+
+    /// How a hub is rung, whether it has been or not.
+    pub(super) fn ring_of(&self, hub: HubId) -> Option<Arc<dyn Ring>> {
+        self.hubs.get(&hub.0).map(|hub| Arc::clone(&hub.ring))
+    }
+
+    /// No task waits in a closed loop.
+    pub(super) fn add_task(&mut self, hub: HubId, want: Want) -> Option<Ticket> {
+        self.has_hub(hub).then(|| Ticket(self.add(Waiter::new(want, Bed::Task(hub)))))
     }
 
     pub(super) fn forget_task(&mut self, hub: HubId, ticket: Ticket) {
-        let Some(hub) = self.hubs.get_mut(&hub.0) else { return };
-        if let Some(Task { want, .. }) = hub.tasks.try_remove(ticket.0) {
-            *hub.count(want) -= usize::from(want.wake_for == WakeFor::Change);
+        if self.is_task_of(hub, ticket) {
+            drop(self.remove(ticket.0));
         }
     }
 
-    /// Has the task woken, whatever it waits for.
-    pub(super) fn poke(&mut self, id: HubId, ticket: Ticket) -> Woken {
-        let mut woken = Woken::default();
-        if let Some(hub) = self.hubs.get_mut(&id.0)
-            && let Some(task) = hub.tasks.get_mut(ticket.0)
-        {
-            task.is_poked = true;
-            hub.ring_once(id, &mut woken);
-        }
-        woken
-    }
-
-    /// The tasks of a hub that was rung, and whether each was poked. It can be rung again now.
-    pub(super) fn asked(&mut self, hub: HubId) -> Vec<(Ticket, Want, bool)> {
-        let Some(hub) = self.hubs.get_mut(&hub.0) else { return Vec::new() };
-        hub.is_rung = false;
-        hub.tasks.iter().map(|(slot, task)| (Ticket(slot), task.want, task.is_poked)).collect()
-    }
-
-    pub(super) fn is_nobody_waiting_for_change(&self) -> bool {
-        self.for_change.is_empty() && self.hubs.is_empty()
-    }
-
-    /// The content has changed. `concerns` says whether that concerns a picky view.
-    pub(super) fn content_changed(&mut self, concerns: impl Fn(ViewId) -> bool) -> Woken {
-        let mut woken = Woken::default();
-        if self.for_change.iter().any(|thread| thread.want.is_picky) {
-            let is_concerned =
-                |thread: &mut Thread| !thread.want.is_picky || concerns(thread.want.view);
-            woken.threads = self.for_change.extract_if(.., is_concerned).collect();
-        } else {
-            woken.threads = std::mem::take(&mut self.for_change);
-        }
-        for (&id, hub) in &mut self.hubs {
-            let is_concerned = |task: &Task| {
-                !task.is_poked && task.want.wake_for == WakeFor::Change && concerns(task.want.view)
-            };
-            let rings = hub.eager > 0
-                || hub.picky > 0 && hub.tasks.iter().any(|(_, task)| is_concerned(task));
-            if rings {
-                hub.ring_once(HubId(id), &mut woken);
-            }
-        }
-        woken
-    }
-
-    /// One view got something of its own.
-    pub(super) fn view_changed(&mut self, view: ViewId) -> Woken {
-        let mut woken = Woken::default();
-        take_of(view, &mut self.for_change, &mut woken);
-        self.ring_for(view, |wake_for| wake_for == WakeFor::Change, &mut woken);
-        woken
-    }
-
-    /// Nothing will come to the view any more, or nothing is left of a frozen one.
-    pub(super) fn view_ended(&mut self, view: ViewId) -> Woken {
-        let mut woken = Woken::default();
-        take_of(view, &mut self.for_change, &mut woken);
-        take_of(view, &mut self.for_end, &mut woken);
-        self.ring_for(view, |_| true, &mut woken);
-        woken
-    }
-
-    /// Nothing will come to any view any more.
-    pub(super) fn all_ended(&mut self) -> Woken {
-        let mut woken = Woken { threads: std::mem::take(&mut self.for_change), rings: Vec::new() };
-        woken.threads.append(&mut self.for_end);
-        for (&id, hub) in &mut self.hubs {
-            if !hub.tasks.is_empty() {
-                hub.ring_once(HubId(id), &mut woken);
-            }
-        }
-        woken
-    }
-
-    /// The hub could not be reached: the next change rings it again.
-    pub(super) fn not_rung(&mut self, hub: HubId) {
-        if let Some(hub) = self.hubs.get_mut(&hub.0) {
-            hub.is_rung = false;
-        }
+    fn is_task_of(&self, hub: HubId, ticket: Ticket) -> bool {
+        self.all.get(ticket.0).is_some_and(|waiter| waiter.hub() == Some(hub))
     }
 
     /// The view is no more: whoever waits for it still is to look again.
-    pub(super) fn forget_view(&mut self, view: ViewId) {
-        let tasks = self.hubs.values_mut().flat_map(|hub| hub.tasks.iter_mut());
-        for (_, task) in tasks.filter(|(_, task)| task.want.view == view) {
-            task.is_poked = true;
+    pub(super) fn forget_view(&mut self, view: ViewId, topic: TopicId) {
+        if let Some(Audience { for_change, for_end, told }) = self.views.remove(&view) {
+            for list in [for_change, for_end, told] {
+                let left: Vec<usize> = list.slots(&self.all).collect();
+                for slot in left {
+                    self.leave(slot);
+                }
+            }
+        }
+        if self.topics.leave(topic) {
+            for queue in self.topics.close(topic) {
+                let Queue { hub, is_stirred, .. } = self.queues[queue];
+                if let Some(hub) = hub.and_then(|hub| self.hubs.get_mut(&hub.0)) {
+                    hub.queues.remove(&topic);
+                    if is_stirred {
+                        hub.stirred.unlink(&mut self.queues, queue);
+                    }
+                }
+                self.queues.remove(queue);
+            }
         }
     }
 
-    /// Views about some keys only for which somebody waits.
-    pub(super) fn picky(&self) -> Vec<ViewId> {
-        let threads = self.for_change.iter().map(|thread| thread.want);
-        let tasks = self.hubs.values().filter(|hub| hub.picky > 0);
-        let tasks = tasks.flat_map(|hub| hub.tasks.iter()).filter(|(_, task)| !task.is_poked);
-        let wants = threads.chain(tasks.map(|(_, task)| task.want));
-        wants.filter(|want| want.is_picky).map(|want| want.view).collect()
+    /// The view is no more that somebody waits for, who hears of that with the next change: a view
+    /// goes at any time, and nobody can be woken then.
+    fn leave(&mut self, slot: usize) {
+        let (hub, is_told) = (self.all[slot].hub(), self.all[slot].is_told);
+        if !is_told {
+            self.dequeue(slot);
+        }
+        let waiter = &mut self.all[slot];
+        waiter.want.topic = EVERYTHING;
+        (waiter.is_left, waiter.is_poked, waiter.of_view) = (true, true, Links::UNLINKED);
+        match hub {
+            Some(hub) => {
+                if !is_told {
+                    self.file(slot, hub);
+                }
+                self.ring_later(hub);
+            }
+            None => self.enqueue(slot),
+        }
     }
 
     /// How the loops are reached; for the garbage collector.
@@ -261,31 +338,52 @@ impl Waiters {
         self.hubs.values().map(|hub| &hub.ring)
     }
 
-    fn ring_for(&mut self, view: ViewId, concerns: fn(WakeFor) -> bool, woken: &mut Woken) {
-        for (&id, hub) in &mut self.hubs {
-            let is_concerned =
-                |Task { want, .. }: &Task| want.view == view && concerns(want.wake_for);
-            if hub.tasks.iter().any(|(_, task)| is_concerned(task)) {
-                hub.ring_once(HubId(id), woken);
+    fn add(&mut self, waiter: Waiter) -> usize {
+        let (view, hub) = (waiter.want.view, waiter.hub());
+        let slot = self.all.insert(waiter);
+        let audience = self.views.entry(view).or_insert(Audience::NOBODY);
+        let part = audience.part(&self.all[slot]);
+        part.push_back(&mut self.all, slot);
+        if let Some(hub) = hub.and_then(|hub| self.hubs.get_mut(&hub.0)) {
+            hub.tasks.push_back(&mut self.all, slot);
+            self.tasks += 1;
+        }
+        self.enqueue(slot);
+        slot
+    }
+
+    fn remove(&mut self, slot: usize) -> Waiter {
+        let Waiter { is_told, is_left, .. } = self.all[slot];
+        let hub = self.all[slot].hub();
+        if !is_told {
+            self.dequeue(slot);
+        }
+        if let Some(hub) = hub.and_then(|hub| self.hubs.get_mut(&hub.0)) {
+            hub.tasks.unlink(&mut self.all, slot);
+            if is_told {
+                hub.told.unlink(&mut self.all, slot);
+            }
+            self.tasks -= 1;
+        }
+        if !is_left {
+            self.leave_audience(slot);
+        }
+        self.all.remove(slot)
+    }
+
+    fn leave_audience(&mut self, slot: usize) {
+        if let Entry::Occupied(mut audience) = self.views.entry(self.all[slot].want.view) {
+            let part = audience.get_mut().part(&self.all[slot]);
+            part.unlink(&mut self.all, slot);
+            if audience.get().is_nobody() {
+                audience.remove();
             }
         }
     }
-}
 
-impl Hub {
-    fn count(&mut self, want: Want) -> &mut usize {
-        if want.is_picky { &mut self.picky } else { &mut self.eager }
+    /// How many waiters, views and queues are known, and how often a topic is watched.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn left(&self) -> [usize; 4] {
+        [self.all.len(), self.views.len(), self.queues.len(), self.topics.times_watched()]
     }
-
-    fn ring_once(&mut self, id: HubId, woken: &mut Woken) {
-        self.spared = if self.is_rung { self.spared.wrapping_add(1) } else { 0 };
-        if !self.is_rung || self.spared.is_multiple_of(RING_AGAIN) {
-            self.is_rung = true;
-            woken.rings.push((id, Arc::clone(&self.ring)));
-        }
-    }
-}
-
-fn take_of(view: ViewId, list: &mut Vec<Thread>, woken: &mut Woken) {
-    woken.threads.extend(list.extract_if(.., |thread| thread.want.view == view));
 }

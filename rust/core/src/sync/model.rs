@@ -8,8 +8,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-pub(crate) use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::AtomicUsize;
+pub(crate) use loom::sync::atomic::{AtomicBool, fence};
 
 /// Like that of `parking_lot`: not poisoned by a panic.
 #[derive(Debug, Default)]

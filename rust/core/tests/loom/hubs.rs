@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use change_buffers_core::store::{HubId, Ring, Ticket, ViewId, WakeFor};
+use change_buffers_core::store::{Filter, HubId, Ring, Ticket, ViewId, WakeFor};
 use loom::sync::{Condvar, Mutex};
 
 use crate::{Change, Empty, Subject, endings, join, set, spawn, take};
@@ -34,7 +34,7 @@ impl Bell {
 }
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, _: HubId) -> bool {
         let mut refusals = self.refusals.lock().expect("not poisoned");
         if *refusals > 0 {
             *refusals -= 1;
@@ -201,5 +201,56 @@ fn a_loop_may_close_amid_an_update() {
         join([updater]);
         assert_eq!((store.stats().waiting_tasks, store.answer(hub)), (0, vec![]));
         assert_eq!(take(&store, view), Ok(vec![("a", Some(1))]));
+    });
+}
+
+#[test]
+fn a_task_whose_change_another_has_taken_hears_of_the_next() {
+    for of_the_view_alone in [false, true] {
+        let endings = endings(move || {
+            let (store, bell) = (Arc::new(Subject::default()), Bell::new());
+            let (hub, view) = (store.open_hub(bell.clone()), store.open_view(None));
+            let ticket = store.wait_in(hub, view, WakeFor::Change).expect("nothing is pending");
+            let thief = spawn(&store, move |store| {
+                if of_the_view_alone {
+                    store.update_view(view, &mut set("a", 1)).expect("not frozen");
+                } else {
+                    store.update(&mut set("a", 1)).expect("not frozen");
+                }
+                let _ = take(store, view);
+                store.update(&mut set("a", 2)).expect("not frozen");
+            });
+            run(&store, hub, &bell, vec![ticket]);
+            let ending = match take(&store, view).as_deref() {
+                Ok([("a", Some(1))]) => "the first",
+                Ok([("a", Some(2))]) => "the next",
+                Ok(change) => panic!("{change:?}"),
+                Err(_) => "too late",
+            };
+            join([thief]);
+            ending
+        });
+        assert_eq!(endings, ["the first", "the next", "too late"]);
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_some_keys_hears_of_them_after_others() {
+    loom::model(|| {
+        let (store, bell) = (Arc::new(Subject::default()), Bell::new());
+        let filter = |prefix| Some(Filter::of_prefixes(vec![prefix]));
+        let hub = store.open_hub(bell.clone());
+        let views = ["mine", "my"].map(|prefix| store.open_view(filter(prefix)));
+        let tasks = views.map(|view| store.wait_in(hub, view, WakeFor::Change).expect("nothing"));
+        let updater = spawn(&store, |store| {
+            for key in ["other", "mine", "my own"] {
+                store.update(&mut set(key, 1)).expect("not frozen");
+            }
+        });
+        run(&store, hub, &bell, tasks.to_vec());
+        join([updater]);
+        assert_eq!(take(&store, views[0]), Ok(vec![("mine", Some(1))]));
+        assert_eq!(take(&store, views[1]), Ok(vec![("my own", Some(1))]));
+        assert_eq!(store.stats().waiting_tasks, 0);
     });
 }

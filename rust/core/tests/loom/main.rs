@@ -11,6 +11,7 @@ mod departure;
 mod freezing;
 mod giving_up;
 mod hubs;
+mod publishers;
 mod waking;
 
 use std::collections::BTreeSet;

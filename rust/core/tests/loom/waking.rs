@@ -46,7 +46,7 @@ fn an_update_wakes_whoever_waits_on_any_view() {
 fn a_thread_that_waits_for_some_keys_hears_of_them_after_others() {
     loom::model(|| {
         let store = Arc::new(Subject::default());
-        let filter: Filter<&'static str> = Arc::new(|key| *key == "mine");
+        let filter: Filter<&'static str> = Filter::of_prefixes(vec!["mine"]);
         let view = store.open_view(Some(filter));
         let waiter = spawn(&store, move |store| next_change(store, view));
         store.update(&mut set("other", 1)).expect("not frozen");

@@ -2,6 +2,7 @@
 //! private copy of what is pending for it.
 
 mod model;
+mod names;
 mod readers;
 mod steps;
 mod trial;
@@ -18,8 +19,8 @@ use crate::trial::Trial;
 /// How many sequences an ordinary run of the tests tries.
 const CASES: u32 = if cfg!(miri) { 5 } else { 1000 };
 
-fn check(steps: Vec<Step>) {
-    let mut trial = Trial::default();
+fn check(history: usize, steps: Vec<Step>) {
+    let mut trial = Trial::new(history);
     for step in steps {
         trial.run(step);
     }
@@ -30,9 +31,9 @@ fn check(steps: Vec<Step>) {
 fn run(cases: u32) -> usize {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let operations = Cell::new(0);
-    let result = TestRunner::new(config).run(&steps(), |steps| {
+    let result = TestRunner::new(config).run(&steps(), |(history, steps)| {
         operations.set(operations.get() + steps.len());
-        check(steps);
+        check(history, steps);
         Ok(())
     });
     if let Err(failure) = result {

@@ -24,14 +24,15 @@ impl Reader {
         assert!(!store.is_behind(self.cursor));
         reading.keys.sort_unstable_by_key(|read| read.born);
         for read in reading.keys {
-            let known = self.content.iter().position(|(key, _)| *key == read.key);
+            let key = read.key.into();
+            let known = self.content.iter().position(|(other, _)| *other == key);
             match (known, read.value) {
                 (Some(place), Some(value)) if read.born < self.births => {
                     self.content[place].1 = value;
                 }
                 (known, value) => {
                     known.map(|place| self.content.remove(place));
-                    self.content.extend(value.map(|value| (read.key, value)));
+                    self.content.extend(value.map(|value| (key, value)));
                 }
             }
         }

@@ -10,10 +10,16 @@ use crate::model::Change;
 /// An operation. Whatever it is done to is picked from those that are there.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// With its finished form, if it can have one.
-    Update(Change, bool),
+    /// With its finished form, if it can have one; on certain terms, perhaps.
+    Update(Change, bool, Option<Index>, Option<Index>),
     UpdateView(Index, Change, bool),
-    OpenView(Option<u8>),
+    /// Of some keys, without a publisher, since a version, as a snapshot, perhaps.
+    OpenView(Option<u8>, Option<Index>, Option<Index>, bool),
+    CloneView(Index),
+    /// Exclusive, perhaps.
+    OpenPublisher(bool),
+    /// Its owner stays, perhaps.
+    ClosePublisher(Index, bool),
     OpenBuffer,
     Leave(Index),
     /// Keeps a finished form, should it be of use.
@@ -49,11 +55,18 @@ fn change() -> impl Strategy<Value = Change> {
 fn step() -> impl Strategy<Value = Step> {
     let at = any::<Index>;
     prop_oneof![
-        60 => (change(), any::<bool>()).prop_map(|(change, whole)| Step::Update(change, whole)),
+        60 => (change(), any::<bool>(), prop::option::of(at()), prop::option::weighted(0.2, at()))
+            .prop_map(|(change, whole, by, since)| Step::Update(change, whole, by, since)),
         25 => (at(), change(), any::<bool>()).prop_map(|(at, change, whole)| {
             Step::UpdateView(at, change, whole)
         }),
-        12 => prop::option::of(0..3_u8).prop_map(Step::OpenView),
+        12 => (prop::option::of(0..3_u8), prop::option::of(at()), prop::option::of(at()), any::<bool>())
+            .prop_map(|(topic, without, since, is_snapshot)| {
+                Step::OpenView(topic, without, since, is_snapshot)
+            }),
+        4 => at().prop_map(Step::CloneView),
+        5 => any::<bool>().prop_map(Step::OpenPublisher),
+        3 => (at(), any::<bool>()).prop_map(|(at, stays)| Step::ClosePublisher(at, stays)),
         2 => Just(Step::OpenBuffer),
         6 => at().prop_map(Step::Leave),
         50 => (at(), any::<bool>()).prop_map(|(at, keep)| Step::Flush(at, keep)),
@@ -75,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..100)
+/// How much history is kept, and what is done.
+pub(crate) fn steps() -> impl Strategy<Value = (usize, Vec<Step>)> {
+    (prop_oneof![Just(0), 1..10_usize], prop::collection::vec(step(), 1..100))
 }

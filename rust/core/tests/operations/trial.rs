@@ -1,23 +1,26 @@
 //! A store and its model, which are told the same.
 
 use std::collections::hash_map::RandomState;
-use std::sync::Arc;
 
 use change_buffers_core::batch::Batch;
 use change_buffers_core::store::{
-    Filter, Flush, Harvest, MemoTicket, Status, Store, ViewId, WakeFor, Whole,
+    Flush, Following, Harvest, MemoTicket, PublisherId, Refused, Status, Store, Terms, ViewId,
+    WakeFor, Whole,
 };
 use proptest::sample::Index;
 
-use crate::model::{Change, Model, View, is_about};
+use crate::model::{Change, Debt, Model, Publisher, View, Wish};
+use crate::names::{Name, filter};
 use crate::readers::Reader;
 use crate::steps::Step;
 use crate::waiters::Waiters;
 
-pub(crate) type Subject = Store<u8, i32, Change, RandomState>;
+pub(crate) type Subject = Store<Name, i32, Change, RandomState>;
 
 pub(crate) struct Trial {
     store: Subject,
+    /// How many removed keys are remembered.
+    history: usize,
     model: Model,
     views: Vec<(ViewId, View)>,
     readers: Vec<Reader>,
@@ -26,17 +29,8 @@ pub(crate) struct Trial {
     finished: Option<(MemoTicket, Change)>,
 }
 
-impl Default for Trial {
-    fn default() -> Self {
-        let store = Subject::default();
-        let waiters = Waiters::new(&store);
-        let (model, views, readers) = (Model::default(), Vec::new(), Vec::new());
-        Self { store, model, views, readers, waiters, finished: None }
-    }
-}
-
 /// A batch, with its finished form if that is wanted and it can have one.
-fn batch(change: &Change, whole: bool) -> Batch<u8, i32, Change> {
+fn batch(change: &Change, whole: bool) -> Batch<Name, i32, Change> {
     let mut batch = change.batch();
     if whole && change.removals.is_empty() {
         batch.finish(change.clone());
@@ -44,20 +38,49 @@ fn batch(change: &Change, whole: bool) -> Batch<u8, i32, Change> {
     batch
 }
 
+/// As the model has it.
+fn in_numbers(refused: Refused<Name>) -> Refused<u8> {
+    let numbers = |keys: Vec<Name>| keys.into_iter().map(u8::from).collect();
+    match refused {
+        Refused::Frozen => Refused::Frozen,
+        Refused::Closed => Refused::Closed,
+        Refused::Future => Refused::Future,
+        Refused::Owned(keys) => Refused::Owned(numbers(keys)),
+        Refused::Conflict(keys) => Refused::Conflict(numbers(keys)),
+    }
+}
+
 impl Trial {
+    pub(crate) fn new(history: usize) -> Self {
+        let store = Subject::default();
+        store.set_history(history);
+        let waiters = Waiters::new(&store);
+        let (model, views, readers) = (Model::default(), Vec::new(), Vec::new());
+        Self { store, history, model, views, readers, waiters, finished: None }
+    }
+
     pub(crate) fn run(&mut self, step: Step) {
         let views = self.views.len();
         let pick = |at: Index, len: usize| (len > 0).then(|| at.index(len));
         match step {
-            Step::Update(change, whole) => {
-                let result = self.store.update(&mut batch(&change, whole));
-                let views = self.views.iter_mut().map(|(_, view)| view);
-                assert_eq!(result, self.model.update(&change, views));
+            Step::Update(change, whole, by, since) => {
+                let by = by.and_then(|at| self.pick_publisher(at));
+                let unchanged_since = since.map(|at| self.pick_version(at, 2));
+                self.update(&change, whole, Terms { by, unchanged_since });
             }
-            Step::OpenView(topic) => {
-                let filter =
-                    topic.map(|_| -> Filter<u8> { Arc::new(move |&key| is_about(topic, key)) });
-                self.views.push((self.store.open_view(filter), self.model.open_view(topic)));
+            Step::OpenView(topic, without, since, is_snapshot) => {
+                let without = without.and_then(|at| self.pick_publisher(at));
+                let since = since.map(|at| self.pick_version(at, 1));
+                self.open_view(Wish { topic, without, since, is_snapshot });
+            }
+            Step::OpenPublisher(is_exclusive) => {
+                let id = self.store.open_publisher(is_exclusive);
+                self.model.publishers.push(Publisher { id, is_exclusive, is_open: true });
+            }
+            Step::ClosePublisher(at, stays) => {
+                if let Some(place) = pick(at, self.model.publishers.len()) {
+                    self.close_publisher(place, stays);
+                }
             }
             Step::OpenBuffer => {
                 self.views.push((self.store.open_buffer(), Model::open_buffer()));
@@ -98,6 +121,7 @@ impl Trial {
                 self.waiters.answer(&self.store, has_to_wait(&self.model, &self.views));
             }
             Step::UpdateView(at, ..)
+            | Step::CloneView(at)
             | Step::Leave(at)
             | Step::Flush(at, _)
             | Step::Peek(at)
@@ -112,6 +136,70 @@ impl Trial {
         self.check();
     }
 
+    fn pick_publisher(&self, at: Index) -> Option<PublisherId> {
+        let all = &self.model.publishers;
+        (!all.is_empty()).then(|| all[at.index(all.len())].id)
+    }
+
+    /// One that there has been, or one of so many that there will be.
+    fn pick_version(&self, at: Index, future: usize) -> u64 {
+        at.index(usize::try_from(self.model.version).expect("it is small") + future) as u64
+    }
+
+    fn update(&mut self, change: &Change, whole: bool, terms: Terms) {
+        let horizon = self.store.stats().horizon;
+        let expected = self.model.refusal(change, terms, horizon);
+        let result = self.store.update_on(terms, &mut batch(change, whole));
+        match (result.map_err(in_numbers), expected) {
+            (Ok(()), expected) => {
+                let is_free = match expected {
+                    None => true,
+                    // It did not have to be one.
+                    Some((Refused::Conflict(must), _)) => must.is_empty(),
+                    Some(_) => false,
+                };
+                assert!(is_free || change.is_empty() && !self.model.is_frozen);
+                let views = self.views.iter_mut().map(|(_, view)| view);
+                self.model.update(change, terms.by, views);
+            }
+            (Err(Refused::Conflict(keys)), Some((Refused::Conflict(must), may))) => {
+                assert!(!keys.is_empty());
+                assert!(must.iter().all(|key| keys.contains(key)));
+                assert!(keys.iter().all(|key| must.contains(key) || may.contains(key)));
+            }
+            (Err(Refused::Owned(mut keys)), Some((Refused::Owned(expected), _))) => {
+                keys.sort_unstable();
+                assert_eq!(keys, expected);
+            }
+            (Err(refused), Some((expected, _))) => assert_eq!(refused, expected),
+            (Err(refused), None) => panic!("refused for no reason: {refused:?}"),
+        }
+    }
+
+    fn open_view(&mut self, wish: Wish) {
+        let Wish { topic, without, since, is_snapshot } = wish;
+        let horizon = self.store.stats().horizon;
+        if let Some(since) = since {
+            let is_remembered = self.model.removals_since(since) <= self.history;
+            assert!(since >= horizon || !is_remembered, "too little is remembered");
+        }
+        let goes_on = since.is_some_and(|since| since >= horizon);
+        let filter = topic.map(filter);
+        let id = self.store.follow(Following { filter, without, since, is_snapshot });
+        self.views.push((id, self.model.follow(wish, goes_on)));
+    }
+
+    fn close_publisher(&mut self, place: usize, stays: bool) {
+        let id = self.model.publishers[place].id;
+        self.model.close(place, self.views.iter_mut().map(|(_, view)| view));
+        if stays {
+            self.store.close_publisher(id);
+        } else {
+            self.store.leave_publisher(id);
+            self.model.publishers.remove(place);
+        }
+    }
+
     fn run_on_view(&mut self, place: usize, step: Step) {
         let (id, view) = &mut self.views[place];
         let id = *id;
@@ -120,21 +208,25 @@ impl Trial {
                 let result = self.store.update_view(id, &mut batch(&change, whole));
                 assert_eq!(result, self.model.update_view(&change, view));
             }
+            Step::CloneView(_) => {
+                let copy = (self.store.clone_view(id), view.clone());
+                self.views.push(copy);
+            }
             Step::Leave(_) => {
                 self.waiters.forget_view(&self.store, id);
                 self.store.leave(id);
                 self.views.remove(place);
             }
-            Step::Flush(_, keep) => {
-                let expected = std::mem::take(&mut view.pending);
-                assert_eq!(self.flush(place, keep), expected);
-            }
+            Step::Flush(_, keep) => self.check_flush(place, keep),
             Step::Peek(_) => {
                 assert_eq!(Change::of_marks(self.store.peek(id)), view.pending);
             }
             Step::FreezeView(_) => {
                 self.store.freeze_view(id);
                 view.is_frozen = true;
+                if view.is_fed && view.detached.is_none() {
+                    view.detached = Some(self.model.version);
+                }
             }
             Step::ClearView(_) => {
                 self.waiters.all_give_up(&self.store);
@@ -150,9 +242,15 @@ impl Trial {
         }
     }
 
+    fn check_flush(&mut self, place: usize, keep: bool) {
+        let expected = self.views[place].1.pending.clone();
+        assert_eq!(self.flush(place, keep), expected);
+    }
+
     /// What is pending for a view, however it comes.
     fn flush(&mut self, place: usize, keep: bool) -> Change {
-        let (id, view) = &self.views[place];
+        let (id, view) = &mut self.views[place];
+        view.pending = Change::default();
         let is_frozen = self.model.is_frozen || view.is_frozen;
         let mut harvest = Harvest::default();
         match self.store.flush(*id, &mut harvest) {
@@ -162,7 +260,11 @@ impl Trial {
                     Some(Whole::Owned(whole) | Whole::Shared(whole)) => whole,
                     None => marks,
                 };
-                assert!(!change.is_empty());
+                let debt = std::mem::replace(&mut view.debt, Debt::Nothing);
+                assert!(!change.is_empty() || debt == Debt::Snapshot);
+                assert_eq!(harvest.is_complete, debt != Debt::Nothing);
+                let version = view.detached.or(view.is_fed.then_some(self.model.version));
+                assert_eq!(harvest.version, version);
                 if let Some(ticket) = harvest.memo {
                     if keep {
                         self.store.memoize(ticket, change.clone());
@@ -186,14 +288,14 @@ impl Trial {
     /// Something was forgotten, and where it was is the store's own affair: a value that it had
     /// replaced may stand there again. But nobody hears of a key that was not pending.
     fn flush_part(&mut self, place: usize) {
-        let expected = std::mem::take(&mut self.views[place].1.pending);
+        let expected = self.views[place].1.pending.clone();
         assert!(self.flush(place, false).keys().is_subset(&expected.keys()));
     }
 
     fn clear(&mut self) {
         self.waiters.all_give_up(&self.store);
         self.store.clear();
-        self.model.content.clear();
+        self.model.clear();
         self.readers.iter_mut().for_each(Reader::clear);
         for place in 0..self.views.len() {
             self.flush_part(place);
@@ -204,7 +306,7 @@ impl Trial {
     fn check(&mut self) {
         for (id, view) in &self.views {
             let frozen = self.model.is_frozen || view.is_frozen;
-            let status = Status { frozen, pending: !view.pending.is_empty() };
+            let status = Status { frozen, pending: view.is_pending() };
             assert_eq!(self.store.status(*id), status);
         }
         self.waiters.check(has_to_wait(&self.model, &self.views));
@@ -213,13 +315,22 @@ impl Trial {
         assert_eq!(stats.waiting_threads + stats.waiting_tasks, self.waiters.len());
         let fed = self.views.iter().filter(|(_, view)| view.is_fed && !view.is_frozen);
         assert_eq!(stats.views, fed.count());
+        let open = self.model.publishers.iter().filter(|publisher| publisher.is_open);
+        let owned = open.clone().map(|publisher| self.model.keys_of(publisher.id).len());
+        assert_eq!(stats.publishers, open.count());
+        assert_eq!(stats.owned_keys, owned.sum());
+        assert_eq!(stats.version, self.model.version);
+        assert!(stats.history <= self.history);
+        for key in 0..12 {
+            let content = self.model.content.iter().find(|(known, _)| *known == key);
+            assert_eq!(self.store.get(&Name::from(key)), content.map(|(_, value)| *value));
+        }
     }
 
     /// When everybody has seen everything, nothing is kept for anybody.
     pub(crate) fn end(mut self) {
         for place in 0..self.views.len() {
-            let expected = std::mem::take(&mut self.views[place].1.pending);
-            assert_eq!(self.flush(place, false), expected);
+            self.check_flush(place, false);
         }
         for reader in &mut self.readers {
             reader.read(&self.store, &self.model.content);
@@ -238,8 +349,8 @@ fn has_to_wait<'a>(
         let Some((_, view)) = views.iter().find(|(known, _)| *known == id) else { return false };
         let is_frozen = model.is_frozen || view.is_frozen;
         match wake_for {
-            WakeFor::Change => !is_frozen && view.pending.is_empty(),
-            WakeFor::End => !is_frozen || !view.pending.is_empty(),
+            WakeFor::Change => !is_frozen && !view.is_pending(),
+            WakeFor::End => !is_frozen || view.is_pending(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::trial::Subject;
 struct Bell(AtomicUsize);
 
 impl Ring for Bell {
-    fn ring(&self) -> bool {
+    fn ring(&self, _: HubId) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed);
         true
     }

@@ -13,7 +13,7 @@ from program_runs import Python, assert_refused, output, write
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_goes_to_the_output(run: Python, option: str) -> None:
     text = output(run(option))
-    assert text.startswith("usage: python -m change_buffers.nanover PROGRAM")
+    assert text.startswith("usage: python -m change_buffers.nanover [--encode] PROGRAM")
     assert "-m MODULE" in text
 
 

@@ -1,0 +1,134 @@
+//! `Publisher`: an owner's hand in a multi-view.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use change_buffers_core::store::PublisherId;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::journal::refused::closed;
+use crate::journal::room::DictionaryChangeMultiView;
+use crate::journal::shared::StoreRef;
+use crate::kept::value::Value;
+use crate::release::release;
+
+/// Updates a multi-view on behalf of one owner, whose keys go with it.
+///
+/// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+/// closes it. Any number of threads may call any method at any time.
+#[pyclass(frozen, weakref, module = "change_buffers")]
+pub(crate) struct Publisher {
+    multi_view: Py<DictionaryChangeMultiView>,
+    id: PublisherId,
+    is_exclusive: bool,
+    is_closed: AtomicBool,
+}
+
+impl Publisher {
+    pub(crate) fn new(multi_view: Py<DictionaryChangeMultiView>, is_exclusive: bool) -> Self {
+        let id = multi_view.get().store().open_publisher(is_exclusive);
+        Self { multi_view, id, is_exclusive, is_closed: AtomicBool::new(false) }
+    }
+
+    /// Valid as long as this is there.
+    pub(crate) fn id(&self) -> PublisherId {
+        self.id
+    }
+
+    pub(crate) fn store(&self) -> &StoreRef {
+        self.multi_view.get().store_ref()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Publisher {
+    // It may happen in the middle of anything, so it waits for nothing.
+    fn drop(&mut self) {
+        let multi_view = self.multi_view.get();
+        let values = multi_view.store().leave_publisher(self.id);
+        if !self.is_closed() {
+            multi_view.forget_copy();
+        }
+        release(values.into_iter().map(Value::into_object));
+    }
+}
+
+#[pymethods]
+impl Publisher {
+    /// Apply a change to the shared dictionary and to every view, as the publisher's own.
+    ///
+    /// What it sets is the publisher's own until another changes it: a key goes with the publisher
+    /// if its last change was made here. Otherwise as `DictionaryChangeMultiView.update()`.
+    ///
+    /// Args:
+    ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+    ///         reference.
+    ///     removals: Iterable of `str` keys, or `None`.
+    ///     unchanged_since: A version of the multi-view, or `None`. The update is refused if a key
+    ///         that it names has changed after that.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The multi-view is frozen.
+    ///     KeyOwnedError: A key belongs to another publisher, which is exclusive.
+    ///     ConflictError: A key has changed after `unchanged_since`, or that is not known.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+    ///         string, a key is not a `str`, or `unchanged_since` is not an integer.
+    ///     ValueError: The publisher is closed, or there has been no version `unchanged_since`.
+    #[pyo3(signature = (updates = None, removals = None, *, unchanged_since = None))]
+    fn update(
+        &self,
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+        unchanged_since: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if self.is_closed() {
+            return Err(closed());
+        }
+        self.multi_view.get().publish(py, Some(self.id), updates, removals, unchanged_since)
+    }
+
+    /// Take no more updates, and remove the keys that are the publisher's own.
+    ///
+    /// These are the keys whose last change was made through it; they go in one atomic step. In a
+    /// frozen multi-view nothing changes any more, so they stay. Closing twice is not an error. A
+    /// publisher that is dropped is closed too.
+    fn close(&self, py: Python<'_>) {
+        if !self.is_closed.swap(true, Ordering::AcqRel) {
+            self.multi_view.get().store().close_publisher(self.id);
+            self.multi_view.get().keep_copy_level(py);
+        }
+    }
+
+    /// Whether it was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    /// Whether nobody else can change its keys.
+    #[getter]
+    fn exclusive(&self) -> bool {
+        self.is_exclusive
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Close the publisher, whatever happened.
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> bool {
+        self.close(py);
+        false
+    }
+
+    // What it is in breaks cycles, so there is no `__clear__`.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.multi_view)
+    }
+}
