@@ -45,6 +45,7 @@ mod change {
     pub(crate) mod origin;
     pub(crate) mod parts;
     pub(crate) mod source;
+    pub(crate) mod united;
 }
 
 /// What event loops are asked to call, and what their tasks await.

@@ -1,9 +1,9 @@
 //! One change to many keys, as the caller hands it in and as a flush hands it out.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 /// How many marks travel without an allocation: a typical update of a VR client has three or
@@ -140,24 +140,54 @@ impl<K: Key, V, W> Batch<K, V, W> {
     /// They may repeat themselves and name keys of the updates: these become
     /// [`Fate::SetAndRemoved`].
     pub fn remove<S: BuildHasher + Default>(&mut self, removals: impl IntoIterator<Item = K>) {
-        let mut removals = removals.into_iter().peekable();
+        self.add_removals::<S>(removals.into_iter(), true);
+    }
+
+    /// Adds removals that do not repeat themselves, as those of a set.
+    pub fn remove_distinct<S: BuildHasher + Default>(
+        &mut self,
+        removals: impl IntoIterator<Item = K>,
+    ) {
+        let removals = removals.into_iter();
+        if self.marks.is_empty() {
+            self.whole = None;
+            self.marks.extend(InPlace(removals.map(|key| (key, Fate::Removed))));
+        } else {
+            self.add_removals::<S>(removals, false);
+        }
+    }
+
+    fn add_removals<S: BuildHasher + Default>(
+        &mut self,
+        removals: impl Iterator<Item = K>,
+        may_repeat: bool,
+    ) {
+        let mut removals = removals.peekable();
         if removals.peek().is_none() {
             return;
         }
         self.whole = None;
-        let marks = self.marks.iter().enumerate();
-        let mut places: HashMap<K, usize, S> =
-            marks.map(|(place, mark)| (mark.key.clone(), place)).collect();
         let (least, _) = removals.size_hint();
         self.marks.reserve(least);
-        places.reserve(least);
+        let marks = &mut self.marks;
+        let hasher = S::default();
+        let more = if may_repeat { least } else { 0 };
+        let mut places: HashTable<usize> = HashTable::with_capacity(marks.len() + more);
+        for (place, mark) in marks.iter().enumerate() {
+            let hash = hasher.hash_one(&mark.key);
+            places.insert_unique(hash, place, |&place| hasher.hash_one(&marks[place].key));
+        }
         for key in removals {
-            if let Some(&place) = places.get(&key) {
-                let fate = &mut self.marks[place].fate;
+            let hash = hasher.hash_one(&key);
+            if let Some(&place) = places.find(hash, |&place| marks[place].key == key) {
+                let fate = &mut marks[place].fate;
                 *fate = std::mem::replace(fate, Fate::Removed).and_removed();
-            } else {
-                places.insert(key.clone(), self.marks.len());
-                self.marks.push(Mark { key, fate: Fate::Removed });
+                continue;
+            }
+            let place = marks.len();
+            marks.push(Mark { key, fate: Fate::Removed });
+            if may_repeat {
+                places.insert_unique(hash, place, |&place| hasher.hash_one(&marks[place].key));
             }
         }
     }
@@ -298,6 +328,18 @@ mod tests {
             batch(&[("a", 1), ("b", 2)], &["b", "c", "b", "c"]),
             [("a", Fate::Set(1)), ("b", Fate::SetAndRemoved(2)), ("c", Fate::Removed)]
         );
+    }
+
+    #[test]
+    fn removals_that_do_not_repeat_themselves_end_up_the_same() {
+        let keys = ["b", "c", "d"];
+        for updates in [&[][..], &[("a", 1), ("b", 2)]] {
+            let mut batch = Batch::<&str, i32>::default();
+            batch.set_all(updates.iter().copied());
+            batch.remove_distinct::<RandomState>(keys);
+            let expected = Batch::<&str, i32>::new(updates.iter().copied(), keys);
+            assert_eq!(batch.marks, expected.marks);
+        }
     }
 
     #[test]

@@ -2,16 +2,19 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PySet, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString};
 
 use crate::args::errors::{caused, type_name};
 use crate::args::name::Name;
+
+/// From how many keys on it is worth calling Python's own function.
+const WORTH_A_CALL: usize = 8;
 
 /// A new dictionary of what was passed as `updates`, with exact `str` keys.
 pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let Updates { dict, is_own } = own_or_borrowed_dict(updates)?;
     let dict = if is_own { dict } else { dict.copy()? };
-    if dict.keys().iter().all(|key| key.is_exact_instance_of::<PyString>()) {
+    if dict.iter().all(|(key, _)| key.is_exact_instance_of::<PyString>()) {
         return Ok(dict);
     }
     with_exact_keys(&dict)
@@ -19,7 +22,33 @@ pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'
 
 /// A new set of what was passed as `removals`, of exact `str`.
 pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PySet>> {
-    PySet::new(removals.py(), names(removals)?.into_iter().map(Name::into_text))
+    if let Some(set) = set_of_exact(removals) {
+        return Ok(set);
+    }
+    PySet::new(removals.py(), names(removals)?.names.into_iter().map(Name::into_text))
+}
+
+/// A new set of the same keys, if these are a plain set or list of exact `str`. Runs no Python code.
+fn set_of_exact<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PySet>> {
+    let py = removals.py();
+    let is_exact = |key: Bound<'py, PyAny>| key.is_exact_instance_of::<PyString>();
+    if is_exact_set(removals) {
+        // Python copies it as a whole, and makes a list of it, in less time than it takes to go
+        // through it.
+        let set = py.get_type::<PySet>().call1((removals,)).ok()?;
+        let keys = py.get_type::<PyList>().call1((&set,)).ok()?.cast_into::<PyList>().ok()?;
+        return if keys.iter().all(is_exact) { set.cast_into().ok() } else { None };
+    }
+    let keys = removals.cast_exact::<PyList>().ok()?;
+    // Another thread may change it at the same time.
+    let copy = if cfg!(Py_GIL_DISABLED) { keys.get_slice(0, keys.len()) } else { keys.clone() };
+    if !copy.iter().all(is_exact) {
+        return None;
+    }
+    if copy.len() < WORTH_A_CALL {
+        return PySet::new(py, copy).ok();
+    }
+    py.get_type::<PySet>().call1((copy,)).ok()?.cast_into().ok()
 }
 
 /// What was passed as `updates`, as a dictionary.
@@ -56,7 +85,13 @@ pub(crate) fn with_exact_keys<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<
 }
 
 /// What was passed as `removals`.
-pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
+pub(crate) struct Names {
+    pub(crate) names: Vec<Name>,
+    /// Whether none of them is there twice, as far as is known.
+    pub(crate) are_distinct: bool,
+}
+
+pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Names> {
     let py = removals.py();
     let is_text = removals.is_instance_of::<PyString>()
         || removals.is_instance_of::<PyBytes>()
@@ -67,10 +102,13 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
             type_name(removals)
         )));
     }
-    if cfg!(Py_GIL_DISABLED) && removals.is_exact_instance_of::<PySet>() {
-        // As for a dict: another thread may change it at the same time.
-        let copy = removals.call_method0("copy")?;
-        return copy.try_iter()?.map(|key| name(&key?, "removals")).collect();
+    if is_exact_set(removals) {
+        // A list of it is gone through faster, and as it is at one moment, whatever another thread
+        // does to it. No key is there twice, unless some that seem different have the same text.
+        let keys = py.get_type::<PyList>().call1((removals,))?.cast_into::<PyList>()?;
+        let are_distinct = keys.iter().all(|key| key.is_exact_instance_of::<PyString>());
+        let names = keys.iter().map(|key| name(&key, "removals")).collect::<PyResult<_>>()?;
+        return Ok(Names { names, are_distinct });
     }
     let items = removals.try_iter().map_err(|cause| {
         let name = type_name(removals);
@@ -81,7 +119,12 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Vec<Name>> {
             cause
         }
     })?;
-    items.map(|key| name(&key?, "removals")).collect()
+    let names = items.map(|key| name(&key?, "removals")).collect::<PyResult<_>>()?;
+    Ok(Names { names, are_distinct: false })
+}
+
+fn is_exact_set(object: &Bound<'_, PyAny>) -> bool {
+    object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>()
 }
 
 fn name(key: &Bound<'_, PyAny>, argument: &str) -> PyResult<Name> {

@@ -15,6 +15,7 @@ use crate::change::encode;
 use crate::change::origin::Origin;
 use crate::change::parts::Parts;
 use crate::change::source::Source;
+use crate::change::united::{united_dicts, united_sets};
 use crate::kept::encoding::Encoding;
 use crate::release::release;
 
@@ -233,12 +234,15 @@ impl DictionaryChange {
         dict_: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        if !dict_.hasattr(intern!(py, "get"))? {
+        if !dict_.is_exact_instance_of::<PyDict>() && !dict_.hasattr(intern!(py, "get"))? {
             let name = type_name(dict_);
             return Err(PyTypeError::new_err(format!("dict_ must be a mapping, not {name}")));
         }
-        let part = |name| dict_.call_method1(intern!(py, "get"), (name,));
-        cls.call1((part("updates")?, part("removals")?))
+        let part = |name| match dict_.cast_exact::<PyDict>() {
+            Ok(dict) => dict.get_item(name),
+            Err(_) => dict_.call_method1(intern!(py, "get"), (name,)).map(Some),
+        };
+        cls.call1((part(intern!(py, "updates"))?, part(intern!(py, "removals"))?))
     }
 
     /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
@@ -270,10 +274,8 @@ impl DictionaryChange {
         };
         let (other_updates, other_removals) = (part("updates")?, part("removals")?);
         let (updates, removals) = self.parts(py)?;
-        let updates = py.get_type::<PyDict>().call1((updates,))?;
-        updates.call_method1(intern!(py, "update"), (other_updates,))?;
-        let removals = py.get_type::<PySet>().call1((removals,))?;
-        removals.call_method1(intern!(py, "update"), (other_removals,))?;
+        let updates = united_dicts(updates.bind(py), &other_updates)?;
+        let removals = united_sets(removals.bind(py), &other_removals)?;
         let Parts { source, origin, .. } = self.parts.lock().clone();
         self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::args::keys::{names, updates_dict};
+use crate::args::keys::{Names, names, updates_dict};
 use crate::args::name::{Name, NameHasher};
 use crate::bytes::codec::Codec;
 use crate::bytes::message::{Item, message};
@@ -28,7 +28,7 @@ pub(crate) fn parts<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = codec.py();
     let updates = updates_dict(updates)?;
-    let removals = names(removals)?;
+    let Names { names: removals, .. } = names(removals)?;
     let objects = updates.values();
     let keys =
         updates.keys().iter().map(|key| Name::new(key.cast()?)).collect::<PyResult<Vec<_>>>()?;

@@ -136,7 +136,7 @@ impl Source {
             return Ok(self.removed().next().is_none());
         }
         let expected: HashSet<&Name, NameHasher> = self.removed().collect();
-        let found = names(removals)?;
+        let found = names(removals)?.names;
         Ok(found.len() == expected.len() && found.iter().all(|name| expected.contains(name)))
     }
 

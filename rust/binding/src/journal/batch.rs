@@ -7,7 +7,7 @@ use change_buffers_core::batch;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::args::keys::{Updates, names, own_or_borrowed_dict, with_exact_keys};
+use crate::args::keys::{Names, Updates, names, own_or_borrowed_dict, with_exact_keys};
 use crate::args::name::{Name, NameHasher};
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
@@ -31,7 +31,9 @@ pub(crate) fn fill(
     wants_whole: impl FnOnce() -> bool,
 ) -> PyResult<()> {
     let Some(updates) = updates else {
-        batch.remove::<NameHasher>(removals.map_or_else(|| Ok(Vec::new()), names)?);
+        if let Some(removals) = removals {
+            remove(batch, names(removals)?);
+        }
         return Ok(());
     };
     let Updates { mut dict, is_own } = own_or_borrowed_dict(updates)?;
@@ -47,11 +49,19 @@ pub(crate) fn fill(
         set_all(batch, &dict)?;
     }
     if let Some(removals) = removals {
-        batch.remove::<NameHasher>(removals);
+        remove(batch, removals);
     } else if whole {
         batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }));
     }
     Ok(())
+}
+
+fn remove(batch: &mut Batch, Names { names, are_distinct }: Names) {
+    if are_distinct {
+        batch.remove_distinct::<NameHasher>(names);
+    } else {
+        batch.remove::<NameHasher>(names);
+    }
 }
 
 /// Adds the items of a dictionary; says no if a key is not an exact `str`. Runs no Python code.

@@ -1,0 +1,43 @@
+//! Two parts of changes made into one, without looking at every key where Python need not.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PySet};
+
+/// A new dictionary of both, of which the other wins.
+pub(crate) fn united_dicts<'py>(
+    one: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = one.py();
+    let Ok(dict) = one.cast_exact::<PyDict>() else {
+        let dict = py.get_type::<PyDict>().call1((one,))?;
+        dict.call_method1(intern!(py, "update"), (other,))?;
+        return Ok(dict);
+    };
+    let dict = dict.copy()?;
+    match other.cast_exact::<PyDict>() {
+        Ok(other) => dict.update(other.as_mapping())?,
+        Err(_) => drop(dict.call_method1(intern!(py, "update"), (other,))?),
+    }
+    Ok(dict.into_any())
+}
+
+/// A new set of both.
+pub(crate) fn united_sets<'py>(
+    one: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = one.py();
+    let is_empty =
+        |set: &Bound<'_, PyAny>| set.cast_exact::<PySet>().is_ok_and(PySetMethods::is_empty);
+    let set = if is_empty(one) {
+        PySet::empty(py)?.into_any()
+    } else {
+        py.get_type::<PySet>().call1((one,))?
+    };
+    if !is_empty(other) {
+        set.call_method1(intern!(py, "update"), (other,))?;
+    }
+    Ok(set)
+}
