@@ -36,9 +36,10 @@ class KeyOwnedError(Exception):
     keys: tuple[str, ...]
 
 class ConflictError(Exception):
-    """Raised by an update with `unchanged_since` when keys that it names have changed after that version.
+    """Raised by an update with `unchanged_since` if keys that it names have changed after it.
 
-    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been forgotten is among them.
+    Nothing has changed. `keys` is the `tuple` of these keys. A key whose removal may have been
+    forgotten is one of them.
     """
 
     keys: tuple[str, ...]
@@ -253,11 +254,10 @@ class DictionaryChangeBuffer:
     def clone(self) -> DictionaryChangeBuffer:
         """Make another buffer or view that owes the same.
 
-        What is pending here is pending there, too, and from now on each is for itself. The clone of
-        a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
-        or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
-        to what the view holds for itself alone, which a view that was only updated through its
-        multi-view does not.
+        What is pending here is pending there, too, and from now on each is for itself. The clone
+        of a view is fed as the view is, about the same keys; it is removed when it is dropped,
+        frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+        proportion to what the view holds for itself alone, such as its own updates.
         """
 
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
@@ -408,8 +408,8 @@ class DictionaryChangeMultiView:
         Raises:
             TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
                 `bool`, `since` is not an integer, or `without` is not a `Publisher`.
-            ValueError: There has been no version `since`, it was passed together with `snapshot`, or
-                `without` is closed or belongs to another multi-view.
+            ValueError: There has been no version `since`, it was passed together with `snapshot`,
+                or `without` is closed or belongs to another multi-view.
         """
 
     def remove_view(self, view: DictionaryChangeBuffer) -> None:
@@ -447,8 +447,8 @@ class DictionaryChangeMultiView:
             without: As for `create_view()`.
 
         Raises:
-            TypeError: `interval` is not a number, or another argument is as for `create_view()`.
-            ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
+            TypeError: `interval` is not a number, or as for `create_view()`.
+            ValueError: `interval` is negative or NaN, or as for `create_view()`.
             OverflowError: `interval` is longer than 292 years.
         """
 
@@ -476,8 +476,8 @@ class DictionaryChangeMultiView:
 class Publisher:
     """Updates a multi-view on behalf of one owner, whose keys go with it.
 
-    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that closes
-    it. Any number of threads may call any method at any time.
+    Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+    closes it. Any number of threads may call any method at any time.
     """
 
     def update(
@@ -603,7 +603,7 @@ class Stats:
 
     @property
     def history(self) -> int:
-        """Removed keys that all views have seen go, kept for those that come with an old version."""
+        """Removed keys that all views know of, kept for those that come with an old version."""
 
     @property
     def horizon(self) -> int:

@@ -216,11 +216,10 @@ impl DictionaryChangeBuffer {
 
     /// Make another buffer or view that owes the same.
     ///
-    /// What is pending here is pending there, too, and from now on each is for itself. The clone of
-    /// a view is fed as the view is, with the same prefixes; it is removed when it is dropped, frozen
-    /// or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in proportion
-    /// to what the view holds for itself alone, which a view that was only updated through its
-    /// multi-view does not.
+    /// What is pending here is pending there, too, and from now on each is for itself. The clone
+    /// of a view is fed as the view is, about the same keys; it is removed when it is dropped,
+    /// frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
+    /// proportion to what the view holds for itself alone, such as its own updates.
     fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
         let view = self.store.clone_view(self.view);
         Py::new(py, Self { store: self.store.clone(), view })

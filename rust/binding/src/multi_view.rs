@@ -210,8 +210,8 @@ impl DictionaryChangeMultiView {
     /// Raises:
     ///     TypeError: `prefixes` is neither a `str` nor an iterable of `str`, `snapshot` is not a
     ///         `bool`, `since` is not an integer, or `without` is not a `Publisher`.
-    ///     ValueError: There has been no version `since`, it was passed together with `snapshot`, or
-    ///         `without` is closed or belongs to another multi-view.
+    ///     ValueError: There has been no version `since`, it was passed together with `snapshot`,
+    ///         or `without` is closed or belongs to another multi-view.
     #[pyo3(
         signature = (prefixes = None, *, snapshot = Snapshot(false), since = None, without = None),
         text_signature = "($self, prefixes=None, *, snapshot=False, since=None, without=None)"
@@ -263,8 +263,8 @@ impl DictionaryChangeMultiView {
     ///     without: As for `create_view()`.
     ///
     /// Raises:
-    ///     TypeError: `interval` is not a number, or another argument is as for `create_view()`.
-    ///     ValueError: `interval` is negative or NaN, or another argument is as for `create_view()`.
+    ///     TypeError: `interval` is not a number, or as for `create_view()`.
+    ///     ValueError: `interval` is negative or NaN, or as for `create_view()`.
     ///     OverflowError: `interval` is longer than 292 years.
     #[pyo3(
         signature = (

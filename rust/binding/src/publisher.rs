@@ -15,8 +15,8 @@ use crate::value::Value;
 
 /// Updates a multi-view on behalf of one owner, whose keys go with it.
 ///
-/// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that closes
-/// it. Any number of threads may call any method at any time.
+/// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
+/// closes it. Any number of threads may call any method at any time.
 #[pyclass(frozen, weakref, module = "change_buffers")]
 pub(crate) struct Publisher {
     multi_view: Py<DictionaryChangeMultiView>,

@@ -206,39 +206,18 @@ impl<K, V, W> Default for Batch<K, V, W> {
 #[must_use = "drop displaced values after unlocking"]
 #[derive(Debug)]
 pub(crate) struct Displaced<K, V, W> {
-    wholes: Wholes<W>,
+    whole: Option<W>,
     pub(crate) marks: Vec<Mark<K, V>>,
 }
 
-/// Finished forms that are of no use any more. It is rare that there is more than one.
-#[derive(Debug)]
-enum Wholes<W> {
-    None,
-    One(W),
-    Many(Box<[W]>),
-}
-
 impl<K, V, W> Displaced<K, V, W> {
-    /// A finished form that is of no use any more.
+    /// A finished form that is of no use any more. No operation displaces more than one.
     #[inline]
     pub(crate) fn add(&mut self, whole: Option<W>) {
-        if let Some(whole) = whole {
-            if let Wholes::None = self.wholes {
-                self.wholes = Wholes::One(whole);
-            } else {
-                self.add_another(whole);
-            }
+        debug_assert!(self.whole.is_none() || whole.is_none(), "one would be dropped here");
+        if whole.is_some() {
+            self.whole = whole;
         }
-    }
-
-    #[cold]
-    fn add_another(&mut self, whole: W) {
-        let wholes = match std::mem::replace(&mut self.wholes, Wholes::None) {
-            Wholes::None => Vec::new(),
-            Wholes::One(one) => vec![one],
-            Wholes::Many(many) => many.into_vec(),
-        };
-        self.wholes = Wholes::Many(wholes.into_iter().chain([whole]).collect());
     }
 
     /// The marks, as the operation's result.
@@ -247,18 +226,14 @@ impl<K, V, W> Displaced<K, V, W> {
     }
 
     #[cfg(test)]
-    pub(crate) fn wholes(&self) -> &[W] {
-        match &self.wholes {
-            Wholes::None => &[],
-            Wholes::One(whole) => std::slice::from_ref(whole),
-            Wholes::Many(wholes) => wholes,
-        }
+    pub(crate) fn whole(&self) -> Option<&W> {
+        self.whole.as_ref()
     }
 }
 
 impl<K, V, W> Default for Displaced<K, V, W> {
     fn default() -> Self {
-        Self { wholes: Wholes::None, marks: Vec::new() }
+        Self { whole: None, marks: Vec::new() }
     }
 }
 
@@ -283,15 +258,6 @@ mod tests {
             batch(&[("a", 1), ("b", 2)], &["b", "c", "b", "c"]),
             [("a", Fate::Set(1)), ("b", Fate::SetAndRemoved(2)), ("c", Fate::Removed)]
         );
-    }
-
-    #[test]
-    fn all_finished_forms_that_are_displaced_are_kept() {
-        let mut displaced = Displaced::<&str, i32, i32>::default();
-        for whole in [None, Some(1), None, Some(2), Some(3)] {
-            displaced.add(whole);
-        }
-        assert_eq!(displaced.wholes(), [1, 2, 3]);
     }
 
     #[test]

@@ -271,7 +271,7 @@ mod tests {
         let mut pending = Subject::default();
         let _ = push(&mut pending, whole("a"), 1);
         let displaced = push(&mut pending, batch(&[("b", 2)], &["a", "c"]), 2);
-        assert_eq!(displaced.wholes(), ["as given"]);
+        assert_eq!(displaced.whole(), Some(&"as given"));
         assert_eq!(
             taken(&mut pending),
             [("a", Fate::Removed), ("b", Fate::Set(2)), ("c", Fate::Removed)]

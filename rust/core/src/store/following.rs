@@ -60,7 +60,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// A new view of the content, which it has yet to see; of some keys only, if there is a
     /// filter.
     pub fn open_view(&self, filter: Option<Filter<K>>) -> ViewId {
-        self.follow(Following { filter, ..Following::default() })
+        let mut data = self.lock();
+        let cursor = data.journal.open_cursor();
+        data.add_view(Some(cursor), Concern { filter, without: None }, Debt::Content)
     }
 
     /// A new view of the content, or of what has become of it since it was seen last.
