@@ -39,10 +39,10 @@ class KeyOwnedError(Exception):
     keys: tuple[str, ...]
 
 class ConflictError(Exception):
-    """Raised by an update when keys that it names have changed after `unchanged_since`.
+    """Raised by an update with `unchanged_since` if keys that it names have changed after it.
 
-    Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been
-    forgotten is among them.
+    Nothing has changed. `keys` is the `tuple` of these keys. A key whose removal may have been
+    forgotten is one of them.
     """
 
     keys: tuple[str, ...]
@@ -256,10 +256,9 @@ class DictionaryChangeBuffer:
         """Make another buffer or view with the same pending.
 
         What is pending here is pending there, too, and from now on each is for itself. The clone
-        of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+        of a view is fed as the view is, about the same keys; it is removed when it is dropped,
         frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
-        proportion to what the view holds for itself alone; a view that was only updated through
-        its multi-view holds nothing.
+        proportion to what the view holds for itself alone, such as its own updates.
         """
 
     def subscribe_changes(self, interval: SupportsFloat | SupportsIndex = 0) -> Subscription:
@@ -599,7 +598,7 @@ class Stats:
 
     @property
     def history(self) -> int:
-        """Removed keys that all views have seen, kept for those that come with an old version."""
+        """Removed keys that all views know of, kept for those that come with an old version."""
 
     @property
     def horizon(self) -> int:

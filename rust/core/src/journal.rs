@@ -216,7 +216,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             }
             self.version += 1;
             self.stamps += named;
-            self.stamp(slot, mark, terms.by, freed);
+            match terms.by {
+                Some(_) => self.stamp::<true>(slot, mark, terms.by, freed),
+                None => self.stamp::<false>(slot, mark, None, freed),
+            }
             self.clean_up(freed);
             return Ok(());
         }
@@ -228,7 +231,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.version += 1;
         self.stamps += named;
         for (place, mark) in batch.marks.iter_mut().enumerate() {
-            self.stamp(self.found[place], mark, terms.by, freed);
+            match terms.by {
+                Some(_) => self.stamp::<true>(self.found[place], mark, terms.by, freed),
+                None => self.stamp::<false>(self.found[place], mark, None, freed),
+            }
         }
         self.clean_up(freed);
         Ok(())
@@ -262,14 +268,16 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     /// Gives a key its new fate. `slot` is where its entry is, if it has one. Nothing can fail.
-    #[inline]
-    fn stamp(
+    ///
+    /// It is made twice, so that updates by nobody in particular do not pay for those by publishers.
+    fn stamp<const PUBLISHED: bool>(
         &mut self,
         slot: Option<usize>,
         mark: &mut Mark<K, V>,
         by: Option<PublisherId>,
         freed: &mut Vec<Mark<K, V>>,
     ) {
+        let by = if PUBLISHED { by } else { None };
         match slot {
             Some(slot) => self.change(slot, mark, by, freed),
             // A removal that nobody waits for leaves no trace.
@@ -284,7 +292,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     /// An update may be the last to look after what it has left behind.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is two looks, and what is rare")]
+    #[inline(always)]
     fn clean_up(&mut self, freed: &mut Vec<Mark<K, V>>) {
         if self.tombstones > self.history && self.cursors.is_empty() {
             self.free_tombstones(freed);
@@ -315,6 +324,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     /// A key that has no entry yet. The fate moves in, the key is shared with the mark.
+    #[inline]
     fn add(&mut self, mark: &mut Mark<K, V>, by: Option<PublisherId>) {
         let fate = std::mem::replace(&mut mark.fate, Fate::Removed);
         let live = fate.is_live();
@@ -342,6 +352,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     /// A key that has an entry. The old fate moves out, into the mark.
+    #[expect(clippy::inline_always, reason = "it is most of stamping a key")]
+    #[inline(always)]
     fn change(
         &mut self,
         slot: usize,

@@ -182,9 +182,12 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         if batch.is_empty() {
             return Ok(());
         }
+        if data.views[view.0].concern.is_choosy() {
+            // An operation that looks after several views, all of them choosy, displaces none then.
+            refused = batch.whole.take();
+        }
         if let Some(filter) = &data.views[view.0].concern.filter {
             // Keys that the view is not about go to the back, then out.
-            refused = batch.whole.take();
             batch.marks.sort_by_key(|mark| !filter(&mark.key));
             let concerned = batch.marks.iter().take_while(|mark| filter(&mark.key)).count();
             displaced.marks.extend(batch.marks.drain(concerned..));

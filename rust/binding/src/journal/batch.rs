@@ -23,7 +23,8 @@ pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 ///
 /// It gets a dictionary of its updates too, fit to be handed out, if `wants_whole` says so. That
 /// is not asked about a batch that is too small for it or has removals.
-#[inline]
+#[expect(clippy::inline_always, reason = "it is most of what an update does here")]
+#[inline(always)]
 pub(crate) fn fill(
     batch: &mut Batch,
     updates: Option<&Bound<'_, PyAny>>,

@@ -45,21 +45,32 @@ impl Bell {
 impl Ring for Bell {
     fn ring(&self, hub: HubId) -> bool {
         Python::attach(|py| {
-            let Err(error) = self.ask(py, hub) else { return true };
-            // A signal handler may have raised in there. The tasks have to hear of the change all
-            // the same.
-            let again = self.ask(py, hub);
-            let is_rung = again.is_ok();
-            if let Err(error) = again {
-                error.write_unraisable(py, Some(self.ring.bind(py)));
-            }
-            if is_rung && waiting::is_main_thread(py).unwrap_or(false) {
-                raise_soon(py, error);
-            } else {
-                error.write_unraisable(py, Some(self.ring.bind(py)));
+            // Whoever has gone may have gone because of an exception, which is still on its way.
+            let on_its_way = PyErr::take(py);
+            let is_rung = self.ring_now(py, hub);
+            if let Some(error) = on_its_way {
+                error.restore(py);
             }
             is_rung
         })
+    }
+}
+
+impl Bell {
+    fn ring_now(&self, py: Python<'_>, hub: HubId) -> bool {
+        let Err(error) = self.ask(py, hub) else { return true };
+        // A signal handler may have raised in there. The tasks have to be told all the same.
+        let again = self.ask(py, hub);
+        let is_rung = again.is_ok();
+        if let Err(error) = again {
+            error.write_unraisable(py, Some(self.ring.bind(py)));
+        }
+        if is_rung && waiting::is_main_thread(py).unwrap_or(false) {
+            raise_soon(py, error);
+        } else {
+            error.write_unraisable(py, Some(self.ring.bind(py)));
+        }
+        is_rung
     }
 }
 

@@ -30,7 +30,8 @@ struct More {
 }
 
 impl Following {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most ask for nothing")]
+    #[inline(always)]
     pub(crate) fn new(
         multi_view: &DictionaryChangeMultiView,
         prefixes: Option<Prefixes>,

@@ -24,9 +24,9 @@ pyo3::create_exception!(
     change_buffers,
     ConflictError,
     PyException,
-    "Raised by an update when keys that it names have changed after `unchanged_since`.\n\n\
-     Nothing has changed. `keys` is the `tuple` of these keys. One whose removal may have been\n\
-     forgotten is among them."
+    "Raised by an update with `unchanged_since` if keys that it names have changed after it.\n\n\
+     Nothing has changed. `keys` is the `tuple` of these keys. A key whose removal may have been\n\
+     forgotten is one of them."
 );
 
 /// Gives both kinds of errors their `keys`, which are none until there is one.

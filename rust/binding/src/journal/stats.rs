@@ -32,7 +32,7 @@ impl Stats {
         self.0.tombstones
     }
 
-    /// Removed keys that all views have seen, kept for those that come with an old version.
+    /// Removed keys that all views know of, kept for those that come with an old version.
     #[getter]
     fn history(&self) -> usize {
         self.0.history

@@ -150,10 +150,9 @@ impl DictionaryChangeBuffer {
     /// Make another buffer or view with the same pending.
     ///
     /// What is pending here is pending there, too, and from now on each is for itself. The clone
-    /// of a view is fed as the view is, with the same prefixes; it is removed when it is dropped,
+    /// of a view is fed as the view is, about the same keys; it is removed when it is dropped,
     /// frozen or passed to `remove_view()`. The clone of a frozen buffer is frozen. Takes time in
-    /// proportion to what the view holds for itself alone; a view that was only updated through
-    /// its multi-view holds nothing.
+    /// proportion to what the view holds for itself alone, such as its own updates.
     fn clone(&self, py: Python<'_>) -> PyResult<Py<Self>> {
         self.another(py)
     }

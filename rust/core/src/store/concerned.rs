@@ -31,7 +31,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// To be called for every change.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is two steps, and one that is rare")]
+    #[inline(always)]
     pub(super) fn count_change(&mut self, displaced: &mut Displaced<K, V, W>) {
         self.updates += 1;
         self.tolerate(displaced);

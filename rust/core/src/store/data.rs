@@ -144,15 +144,16 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         harvest: &mut Harvest<K, V, W>,
         displaced: &mut Displaced<K, V, W>,
     ) -> bool {
-        let is_any = self.take(view, harvest, displaced);
-        let it = &mut self.views[view.0];
-        if !is_any && it.debt != Debt::Snapshot {
-            return false;
-        }
-        let debt = std::mem::replace(&mut it.debt, Debt::Nothing);
+        let it = &self.views[view.0];
+        let debt = it.debt;
         harvest.is_complete = debt != Debt::Nothing;
-        harvest.version = it.detached.or_else(|| it.cursor.map(|_| self.journal.version()));
-        true
+        harvest.version =
+            if it.cursor.is_some() { Some(self.journal.version()) } else { it.detached };
+        let is_any = self.take(view, harvest, displaced) || debt == Debt::Snapshot;
+        if is_any && debt != Debt::Nothing {
+            self.views[view.0].debt = Debt::Nothing;
+        }
+        is_any
     }
 
     /// Takes what has changed. Says no if nothing has.
@@ -243,6 +244,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Whether a view may have seen everything and so expect the next change alone.
+    #[inline]
     pub(super) fn wants_whole(&self) -> bool {
         !self.views.is_empty() && self.journal.is_read_to_the_end()
     }

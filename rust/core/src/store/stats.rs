@@ -12,7 +12,7 @@ pub struct Stats {
     pub keys: usize,
     /// Removed keys that are kept for views that have not seen their removal.
     pub tombstones: usize,
-    /// Removed keys that all views have seen go, kept for those that come with an old version.
+    /// Removed keys that all views know of, kept for those that come with an old version.
     pub history: usize,
     /// The oldest version from which a view can go on.
     pub horizon: u64,

@@ -200,24 +200,21 @@ impl Model {
     }
 
     /// Why an update is refused, if it is. `horizon` is up to where removals may be forgotten.
-    ///
-    /// Gives the keys that must be named as conflicts and those that may.
     pub(crate) fn refusal(
         &self,
         change: &Change,
         terms: Terms,
         horizon: u64,
-    ) -> Option<(Refused<u8>, BTreeSet<u8>)> {
-        let none = BTreeSet::new;
+    ) -> Option<Refused<u8>> {
         let is_open = |by| self.publishers.iter().any(|known| known.id == by && known.is_open);
         if terms.by.is_some_and(|by| !is_open(by)) {
-            return Some((Refused::Closed, none()));
+            return Some(Refused::Closed);
         }
         if self.is_frozen {
-            return Some((Refused::Frozen, none()));
+            return Some(Refused::Frozen);
         }
         if terms.unchanged_since.is_some_and(|version| version > self.version) {
-            return Some((Refused::Future, none()));
+            return Some(Refused::Future);
         }
         let is_anothers = |key: &u8| {
             let by = self.last.get(key).filter(|last| !last.is_removed).and_then(|last| last.by);
@@ -228,17 +225,17 @@ impl Model {
         };
         let owned: Vec<u8> = change.keys().into_iter().filter(is_anothers).collect();
         if !owned.is_empty() {
-            return Some((Refused::Owned(owned), none()));
+            return Some(Refused::Owned(owned));
         }
         let since = terms.unchanged_since?;
-        let has_changed = |key: &u8| self.last.get(key).is_some_and(|last| last.version > since);
-        let may_have =
-            |key: &u8| horizon > since && self.last.get(key).is_none_or(|last| last.is_removed);
-        let (must, may): (Vec<u8>, BTreeSet<u8>) = (
-            change.keys().into_iter().filter(has_changed).collect(),
-            change.keys().into_iter().filter(may_have).collect(),
-        );
-        (!must.is_empty() || !may.is_empty()).then_some((Refused::Conflict(must), may))
+        let has_changed = |key: &u8| {
+            let last = self.last.get(key);
+            // Of what is not there, the removal may be one of those that are forgotten.
+            let is_unknown = horizon > since && last.is_none_or(|last| last.is_removed);
+            is_unknown || last.is_some_and(|last| last.version > since)
+        };
+        let changed: Vec<u8> = change.keys().into_iter().filter(has_changed).collect();
+        (!changed.is_empty()).then_some(Refused::Conflict(changed))
     }
 
     pub(crate) fn update<'a>(
