@@ -117,6 +117,19 @@ def test_where_it_comes_from_stays_with_a_change(multi_view, view):
     assert (special.version, special.is_complete) == (None, None)
 
 
+def test_a_subclass_may_mean_something_else_by_these_names():
+    class Special(DictionaryChange):
+        version = property(lambda self: "1.0")
+
+        @property
+        def is_complete(self):
+            return "yes"
+
+    duplicate = copy.deepcopy(Special({"a": [1]}, ["b"]))
+    assert (duplicate.version, duplicate.is_complete) == ("1.0", "yes")
+    assert (duplicate.updates, duplicate.removals) == ({"a": [1]}, {"b"})
+
+
 # Complete flushes, snapshots
 
 

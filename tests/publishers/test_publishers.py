@@ -294,6 +294,45 @@ def test_dropping_one_within_an_update_of_the_same_multi_view(multi_view, view):
     assert flush(view) == ({"b": {}}, {"a"})
 
 
+@pytest.mark.parametrize("in_the_same_thread", [True, False])
+def test_dropping_one_because_of_an_exception(in_the_same_thread):
+    # It is on its way while the loop is rung, which is Python code. In a child: it might crash.
+    output = run_child(
+        f"""
+        import asyncio
+        from change_buffers import DictionaryChangeMultiView
+
+        room = DictionaryChangeMultiView()
+
+        def publisher():
+            publisher = room.create_publisher()
+            publisher.update({{"its own": 1}})
+            return publisher
+
+        def fail(*boxes):
+            try:
+                [box.pop() for box in boxes] + [1 / 0]
+            except ZeroDivisionError as error:
+                print(error)
+
+        async def main():
+            with room.create_view() as view:
+                boxes = [[publisher()]]
+                await view.flush_changed()
+                waiting = asyncio.ensure_future(view.flush_changed())
+                await asyncio.sleep(0.01)
+                if {in_the_same_thread}:
+                    fail(*boxes)
+                else:
+                    await asyncio.to_thread(fail, *boxes)
+                print((await asyncio.wait_for(waiting, 10)).removals)
+
+        asyncio.run(main())
+        """
+    )
+    assert output == "division by zero\n{'its own'}\n"
+
+
 def test_at_exit_they_go_in_any_order():
     run_child(
         """

@@ -40,7 +40,8 @@ def places(code: CodeType) -> frozenset[int]:
     found = set()
     instructions = list(dis.get_instructions(code))
     for this, following in pairwise(instructions):
-        if "CALL" in this.opname:
+        # What is intrinsic is no call: Python looks for no signals there.
+        if "CALL" in this.opname and "INTRINSIC" not in this.opname:
             found.add(following.offset)
         if "JUMP_BACKWARD" in this.opname or this.opname == "JUMP_ABSOLUTE":
             found.add(this.offset)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import math
 import re
+import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +139,11 @@ def an_iterator_as_removals(multi_view: Any, buffer: Any) -> None:
     assert pending(buffer) == ({}, set())
 
 
-def updates_that_are_no_mapping(multi_view: Any, buffer: Any) -> None:
+def arguments_of_other_kinds(multi_view: Any, buffer: Any) -> None:
     for nothing in ([], (), False, 0, ""):
         multi_view.update(nothing)
         buffer.update(nothing)
+        buffer.update(None, nothing)
     multi_view.update([("a", 1)])
     buffer.update(None, ["a"])
     buffer.update({"a": 1}.items())
@@ -155,6 +160,50 @@ def invalid_intervals(multi_view: Any, buffer: Any) -> None:
             assert Worker(next, changes).result(HANG).updates == {"a": number}
 
 
+def the_order_of_keys_in_a_change(multi_view: Any, buffer: Any) -> None:
+    with multi_view.create_view() as view:
+        for key in ("a", "b", "a"):
+            multi_view.update({key: 1})
+        assert list(view.flush_changed_blocking().updates) == ["a", "b"]
+
+
+def subclasses_that_override(multi_view: Any, buffer: Any) -> None:
+    class Buffer(OWN.DictionaryChangeBuffer):
+        def flush_changed_blocking(self) -> Any:
+            return "its own"
+
+    class MultiView(OWN.DictionaryChangeMultiView):
+        def create_view(self) -> Any:
+            return nullcontext(Buffer())
+
+    assert next(Buffer().subscribe_changes()) == "its own"
+    assert next(MultiView().subscribe_changes()) == "its own"
+
+
+def what_the_objects_are(multi_view: Any, buffer: Any) -> None:
+    assert inspect.isgenerator(buffer.subscribe_changes())
+    assert callable(multi_view.create_view()(len))
+    assert vars(buffer)["_pending_changes"] is buffer._pending_changes
+    change = OWN.DictionaryChange({"a": 1}, set())
+    assert vars(change)["updates"] is change.updates
+    copied = copy.copy(buffer)
+    copied.update({"a": 1})
+    assert pending(buffer) == ({"a": 1}, set())
+
+    class Forgetful(OWN.DictionaryChangeBuffer):
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(AttributeError):
+        Forgetful().update({"a": 1})
+    assert " at 0x" in repr(change)
+
+
+def green_threads(multi_view: Any, buffer: Any) -> None:
+    # gevent and eventlet put classes of their own in place of these.
+    assert isinstance(buffer._any_changes, threading.Condition)
+
+
 STATED = [
     a_with_body_raises,
     a_loop_is_left,
@@ -166,9 +215,13 @@ STATED = [
     an_update_raises_half_way,
     keys,
     one_string_as_removals,
+    arguments_of_other_kinds,
     an_iterator_as_removals,
-    updates_that_are_no_mapping,
     invalid_intervals,
+    the_order_of_keys_in_a_change,
+    subclasses_that_override,
+    what_the_objects_are,
+    green_threads,
 ]
 
 

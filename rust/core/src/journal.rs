@@ -281,7 +281,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         match slot {
             Some(slot) => self.change(slot, mark, by, freed),
             // A removal that nobody waits for leaves no trace.
-            None if self.forgets_at_once() && !mark.fate.is_live() => self.horizon = self.version,
+            None if !mark.fate.is_live() && self.forgets_at_once() => self.horizon = self.version,
             None => self.add(mark, by),
         }
     }

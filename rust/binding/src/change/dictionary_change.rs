@@ -368,7 +368,8 @@ impl DictionaryChange {
         let py = slf.py();
         let slots = PyDict::new(py);
         let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        let own = PyTuple::new(py, ["updates", "removals", "version", "is_complete"])?;
+        let own = ["updates", "removals"].iter().chain(slf.get().origin().names());
+        let own = PyTuple::new(py, own.collect::<Vec<_>>())?;
         for name in names.try_iter()?.chain(own.try_iter()?) {
             let name = name?.cast_into::<PyString>()?;
             if let Some(value) = slf.getattr_opt(&name)? {

@@ -34,6 +34,16 @@ impl Origin {
         }
     }
 
+    /// The attributes of one that says anything: others may be something else in a subclass.
+    pub(crate) fn names(self) -> &'static [&'static str] {
+        let Self { version, is_complete, has_other_version, has_other_completeness } = self;
+        let says_nothing = version == NOWHERE && !is_complete;
+        if says_nothing && !has_other_version && !has_other_completeness {
+            return &[];
+        }
+        &["version", "is_complete"]
+    }
+
     pub(crate) fn version(self, change: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = change.py();
         if self.has_other_version {
@@ -56,7 +66,9 @@ impl Origin {
         change: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        if let Ok(version) = value.extract::<Option<u64>>() {
+        if let Ok(version) = value.extract::<Option<u64>>()
+            && version != Some(NOWHERE)
+        {
             let version = version.unwrap_or(NOWHERE);
             return Ok(Self { version, has_other_version: false, ..self });
         }
