@@ -24,6 +24,7 @@ mod cursors;
 mod memory;
 mod prepared;
 mod publishers;
+mod replay;
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;

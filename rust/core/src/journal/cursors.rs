@@ -287,7 +287,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.tombstones -= 1;
         let entry = self.entries.remove(slot);
         self.index.remove(&entry.mark.key, slot);
-        self.horizon = entry.version;
+        self.horizon = self.horizon.max(entry.version);
         if let Some(by) = entry.by {
             self.publishers.remove_tombstone(by);
         }
