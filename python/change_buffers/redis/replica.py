@@ -1,0 +1,174 @@
+"""The content as it is in this process: what the reader tells, as changes of the multi-view."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from change_buffers.codecs import MessagePackCodec
+from change_buffers.redis.entries import Entry
+from change_buffers.redis.errors import OutOfStep, RedisRefusedError
+from change_buffers.redis.fragments import Fragments
+from change_buffers.redis.keys import to_text
+from change_buffers.redis.link import Link
+from change_buffers.redis.reader import Snapshot
+from change_buffers.redis.writer import Sent, Writer
+
+if TYPE_CHECKING:
+    from change_buffers.redis.multi_view import RedisMultiView
+    from change_buffers.redis.publisher import RedisPublisher
+
+
+class Replica:
+    """What a multi-view has to do with what was read. All but `claims` is the reader's."""
+
+    def __init__(
+        self,
+        room: RedisMultiView,
+        link: Link,
+        writer: Writer,
+        codec: MessagePackCodec,
+        fragments: Fragments,
+    ) -> None:
+        # The threads of a room that nobody has any more end.
+        self._room = weakref.ref(room)
+        self._link = link
+        self._writer = writer
+        self._codec = codec
+        self._fragments = fragments
+        self._publishers: weakref.WeakSet[RedisPublisher] = weakref.WeakSet()
+        # Held while the content changes.
+        self._lock = threading.Lock()
+        self.claims: dict[str, bytes] = {}
+        """Keys of exclusive publishers, with what these are called."""
+        self.round_trip: float | None = None
+
+    def reference(self) -> Callable[[], Replica | None]:
+        """Give what gives the replica, as long as somebody has the room."""
+        room = self._room
+
+        def replica() -> Replica | None:
+            return self if room() is not None else None
+
+        return replica
+
+    def add_publisher(self, publisher: RedisPublisher) -> None:
+        """Note a publisher of this process."""
+        self._publishers.add(publisher)
+
+    def publishers(self) -> list[RedisPublisher]:
+        """Give the publishers that are open."""
+        return [publisher for publisher in self._publishers if not publisher.closed]
+
+    def apply(self, entry: Entry) -> None:
+        """Apply the next update of the room.
+
+        Raises:
+            OutOfStep: It is not one.
+        """
+        room = self._there()
+        sent = self._sent(entry)
+        decode, remember = self._codec.decode_value, self._fragments.remember
+        updates: dict[str, Any] = {}
+        try:
+            items = iter(entry.updates)
+            for key in items:
+                fragment = next(items)
+                value = decode(fragment)
+                updates[to_text(key)] = value
+                remember(value, fragment)
+            removals = [to_text(key) for key in entry.removals]
+            claims = {to_text(key): owner for key, owner in entry.claims.items()}
+        except ValueError as error:
+            raise OutOfStep(f"garbage in the stream: {error}", diverged=True) from error
+        if self.claims or claims:
+            kept = {key: by for key, by in self.claims.items() if key not in updates}
+            for key in removals:
+                kept.pop(key, None)
+            self.claims = kept | claims
+        with self._lock:
+            room._replay(updates, removals, entry.version, sent.marks if sent else None)
+        if sent is not None:
+            self.round_trip = time.monotonic() - sent.at
+            self.have_left(sent.leaves)
+        if entry.freezes:
+            room._freeze_here()
+
+    def reached(self, version: int) -> None:
+        """Tell those who wait for a version."""
+        self._writer.arrivals.reached(version)
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Take over a snapshot, as one change: what is different to what is here.
+
+        Raises:
+            RedisRefusedError: Somebody else has written to it.
+        """
+        room = self._there()
+        here = room.copy_content()
+        encode, decode = self._codec.encode_value, self._codec.decode_value
+        updates: dict[str, Any] = {}
+        for name, fragment in snapshot.content.items():
+            try:
+                key = to_text(name)
+                if key in here:
+                    known = encode(here.pop(key))
+                    if known == fragment:
+                        continue
+                    value = decode(fragment)
+                    # Another library may have other bytes for the same.
+                    if encode(value) == known:
+                        continue
+                else:
+                    value = decode(fragment)
+            except ValueError as error:
+                raise RedisRefusedError(
+                    f"the content of room {self._link.name!r} has a key {name!r} that was "
+                    f"written by somebody else: {error}"
+                ) from error
+            updates[key] = value
+        self.claims = {
+            to_text(key): owner for key, owner in snapshot.owners.items() if owner.endswith(b"x")
+        }
+        left = self._writer.forget_sent()
+        with self._lock:
+            if snapshot.known.version > room.version:
+                room._replay(updates, here, snapshot.known.version, None)
+            elif updates or here:
+                raise OutOfStep("the room has gone back")
+        self.have_left(left)
+        if snapshot.frozen:
+            room._freeze_here()
+
+    def all_there(self) -> None:
+        """Note that there is no more."""
+        self._writer.arrivals.all_there(self._link.known.version)
+
+    def have_left(self, publishers: list[RedisPublisher]) -> None:
+        """Close publishers here whose keys have gone: there is nothing that goes with them now."""
+        room = self._room()
+        if not publishers or room is None:
+            return
+        with self._lock:
+            version = room.version
+            for publisher in publishers:
+                publisher._has_left()
+            changed = room.version != version
+        if changed:
+            self._link.is_doubtful = True
+
+    def _sent(self, entry: Entry) -> Sent | None:
+        origin, _, number = entry.token.partition(":")
+        if origin != self._link.origin or not number.isdigit():
+            return None
+        return self._writer.sent.pop(int(number), None)
+
+    def _there(self) -> RedisMultiView:
+        room = self._room()
+        if room is None:
+            self._link.closing.set()
+            raise OutOfStep("nobody has the room any more")
+        return room
