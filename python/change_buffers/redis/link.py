@@ -123,6 +123,8 @@ class Link:
 
     def is_down(self, error: Exception) -> None:
         """Note that Redis does not answer, or not as it should."""
+        if self.closing.is_set():
+            return
         text = explained(error)
         self.last_error = text
         self.client.connection_pool.disconnect(inuse_connections=False)

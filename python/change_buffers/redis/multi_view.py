@@ -158,6 +158,8 @@ class RedisMultiView(DictionaryChangeMultiView):
         has_sent = self._has_sent(deadline)
         self._link.closing.set()
         self._outgoing.ring()
+        # Whoever waits for an answer notices.
+        self._link.hang_up()
         me = threading.current_thread()
         for thread in self._threads:
             if thread is not me:

@@ -59,6 +59,8 @@ end
 -- Whatever was known is not to be relied on: from here on it is another history. Its versions are
 -- later than any that the caller has seen, so nobody's go back.
 local function renew(room, fresh, known)
+  redis.call('XLEN', STREAM)  -- an error if it is something else, which is not ours to delete
+  redis.call('HLEN', BEATS)
   room.version = math.max(known, room.version) + 1
   room.epoch, room.token, room.horizon = fresh, fresh, room.version
   redis.call('DEL', STREAM, VERSIONS)
@@ -251,6 +253,10 @@ return {'done', version, room.epoch}
 _EXAMINE = """
 -- fresh epoch token version origin count diverged
 local fresh = ARGV[1]
+-- Errors, before anything is written, if one of them is something else.
+redis.call('XLEN', STREAM)
+redis.call('HLEN', WRITERS)
+redis.call('HLEN', BEATS)
 local room = open(fresh, ARGV[2], ARGV[4], ARGV[3])
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local is_another = redis.call('HGET', STATE, 'run') ~= run

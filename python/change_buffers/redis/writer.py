@@ -188,12 +188,14 @@ class Writer:
             error = _conflict(keys, batch.since) if outcome == "conflict" else owned(keys)
             fail(batch.future, error)
             return
-        self.counts.refused += len(keys)
-        logger.warning("room %r: %s", self.link.name, owned(keys))
         if batch.parts is not None and len(batch.parts) > 1:
+            # Those that it was made of are refused by themselves.
             for part in batch.parts:
                 self.send(part)
-        elif batch.parts is None:
+            return
+        self.counts.refused += len(keys)
+        logger.warning("room %r: an update was refused: %s", self.link.name, owned(keys))
+        if batch.parts is None:
             batch.drop(set(keys))
             self.send(batch)
 
