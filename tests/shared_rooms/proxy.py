@@ -85,10 +85,15 @@ class Proxy:
                 if is_answer and self.loses(data):
                     break
                 target.sendall(data)
-        for each in (source, target):
-            shut(each)
-            with self._lock:
-                self._sockets.discard(each)
+        shut(source)
+        shut(target)
+        with self._lock:
+            # Whoever is the second to say so closes them.
+            is_last = source not in self._sockets
+            self._sockets -= {source, target}
+        if is_last:
+            source.close()
+            target.close()
 
     def __enter__(self) -> Proxy:
         return self

@@ -54,6 +54,8 @@ def explained(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, exceptions.OutOfMemoryError) and "OOM" not in text:
         text = f"OOM {text}"
+    if isinstance(error, exceptions.NoPermissionError) and "NOPERM" not in text:
+        text = f"NOPERM {text}"
     if isinstance(error, exceptions.AuthenticationError) and "WRONGPASS" not in text:
         return f"{text} (the password or the user name in the URL is wrong or missing)"
     hints = [hint for sign, hint in _HINTS if sign in text]

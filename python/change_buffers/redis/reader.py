@@ -202,9 +202,12 @@ class Reader:
         """Say whether there is nothing more; something may have come this very moment."""
         link = self._link
         known = link.known
-        epoch, version, token = link.client.execute_command(
-            "HMGET", link.keys["state"], "epoch", "version", "token"
-        )
+        with link.client.pipeline(transaction=True) as pipeline:
+            pipeline.execute_command(
+                "HMGET", link.keys["state"], "epoch", "version", "token", "keys"
+            )
+            pipeline.execute_command("HLEN", link.keys["content"])
+            (epoch, version, token, keys), found = pipeline.execute()
         if epoch is None or version is None or token is None:
             raise OutOfStep("the room is gone")
         if epoch.decode() != known.epoch:
@@ -220,4 +223,6 @@ class Reader:
             return False
         if token.decode() != known.token:
             raise OutOfStep("the last entry is another one", diverged=True)
+        if keys is None or int(keys) != found:
+            raise OutOfStep("somebody else has written to the content, or it was evicted")
         return True

@@ -127,7 +127,7 @@ local last = redis.call('HGET', WRITERS, origin)
 if last then
   local done, version = string.match(last, '^(%d+) (%d+)$')
   if done and tonumber(done) >= number then
-    return {'done', room.epoch, version}
+    return {'done', version, room.epoch}
   end
 end
 if room.frozen then

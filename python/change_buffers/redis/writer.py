@@ -101,7 +101,7 @@ class Writer:
         if reply is None:
             self.sent.pop(number, None)
             return
-        outcome, version, rest = reply[0].decode(), int(reply[1]), reply[2]
+        outcome, version = reply[0].decode(), int(reply[1])
         if outcome == "done":
             self.counts.batches += 1
             if self.link.known.version >= version and self.sent.pop(number, None) is not None:
@@ -116,7 +116,7 @@ class Writer:
             if batch.future is not None:
                 self.arrivals.expect(version, batch.future)
             return
-        self._refuse(batch, outcome, rest)
+        self._refuse(batch, outcome, reply[2] if len(reply) > 2 else ())
 
     def _arguments(self, batch: Batch, number: int) -> tuple[Any, ...]:
         link = self.link
