@@ -123,7 +123,9 @@ class MessagePackCodec(Codec):
     _unpackb: Callable[[bytes], Any] | None
 
     def _decode(self, data: Any) -> object:
-        unpackb = self._unpackb or _packers.message_unpack()
+        unpackb = self._unpackb
+        if unpackb is None:
+            unpackb = self._unpackb = _packers.message_unpack()
         message: object = unpackb(data)
         return message
 

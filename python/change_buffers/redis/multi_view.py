@@ -158,12 +158,14 @@ class RedisMultiView(DictionaryChangeMultiView):
         has_sent = self._has_sent(deadline)
         self._link.closing.set()
         self._outgoing.ring()
-        # Whoever waits for an answer notices.
-        self._link.hang_up()
         me = threading.current_thread()
         for thread in self._threads:
-            if thread is not me:
-                thread.join(max(0.0, deadline - time.monotonic()) + 0.2)
+            while thread is not me and thread.is_alive():
+                # Whoever waits for an answer notices; it may have been about to ask.
+                self._link.hang_up()
+                thread.join(0.05)
+                if time.monotonic() > deadline + 0.2:
+                    break
         if has_sent and self._threads:
             self._link.depart()
         error = RedisUnavailableError("the room was closed before Redis had answered")
