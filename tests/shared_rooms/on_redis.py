@@ -7,6 +7,7 @@ say what must be there next. `ON_REDIS` is where the server is.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 import change_buffers
-from change_buffers import ObjectFrozenError
+from agreement import eventually
 from change_buffers.redis import RedisMultiView, RedisPublisher
 
 _numbers = count()
@@ -31,6 +32,12 @@ class LockStepPublisher(RedisPublisher):
     def close(self) -> None:
         if not self.closed:
             super().close()
+            self._room.settle()
+
+    def __del__(self) -> None:
+        was_open = not self.closed
+        super().__del__()
+        if was_open and not threading.current_thread().name.startswith("change-buffers"):
             self._room.settle()
 
 
@@ -59,8 +66,6 @@ class LockStep(RedisMultiView):
 
     def settle(self) -> None:
         """Wait for what was sent so far."""
-        from agreement import eventually
-
         eventually(lambda: not self._outgoing.is_waiting() and not self._writer.is_busy)
         eventually(lambda: not self._writer.sent)
 
@@ -73,4 +78,3 @@ def leave_all() -> Iterator[None]:
 
 
 change_buffers.DictionaryChangeMultiView = LockStep
-assert ObjectFrozenError

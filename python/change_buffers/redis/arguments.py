@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, SupportsIndex
 
 import redis
@@ -16,8 +16,8 @@ from change_buffers.redis.link import BLOCK
 
 def encoded(
     updates: Mapping[str, Any] | None, removals: Iterable[str] | None, codec: MessagePackCodec
-) -> tuple[dict[str, bytes], set[str]]:
-    """Give an update as it is sent.
+) -> tuple[dict[str, bytes], Collection[str]]:
+    """Give an update as it is sent, each key of the removals once, in their order if they have one.
 
     Raises:
         TypeError: As for any multi-view.
@@ -31,6 +31,8 @@ def encoded(
             fragments[key] = encode(value)
         except ValueError as error:
             raise ValueError(f"updates[{key!r}]: {error}") from error.__cause__
+    if type(removals) in (list, tuple) and all(type(key) is str for key in removals or ()):
+        return fragments, dict.fromkeys(removals or ())
     return fragments, change.removals
 
 

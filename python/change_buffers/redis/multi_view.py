@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import count
@@ -414,7 +414,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         updates: Mapping[str, Any] | None,
         removals: Iterable[str] | None,
         by: RedisPublisher | None,
-    ) -> tuple[dict[str, bytes], set[str]]:
+    ) -> tuple[dict[str, bytes], Collection[str]]:
         self._check_joined()
         if by is not None and by.closed:
             raise ValueError("the publisher is closed: it takes no more updates")
@@ -438,7 +438,7 @@ class RedisMultiView(DictionaryChangeMultiView):
     def _sent(
         self,
         encoded: dict[str, bytes],
-        gone: set[str],
+        gone: Collection[str],
         unchanged_since: SupportsIndex | None,
         by: RedisPublisher | None,
     ) -> Future[int]:

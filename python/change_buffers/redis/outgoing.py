@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Collection
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -48,7 +49,7 @@ class Batch:
         """Whether more may be added: it is nobody's in particular."""
         return self.future is None and self.kind == "update"
 
-    def add(self, updates: dict[str, bytes], removals: set[str], by: Owner) -> None:
+    def add(self, updates: dict[str, bytes], removals: Collection[str], by: Owner) -> None:
         """Merge a later update, as a buffer does."""
         mine, gone = self.updates, self.removals
         for key, fragment in updates.items():
@@ -104,7 +105,7 @@ class Outgoing:
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._is_rung = False
 
-    def update(self, updates: dict[str, bytes], removals: set[str], by: Owner) -> None:
+    def update(self, updates: dict[str, bytes], removals: Collection[str], by: Owner) -> None:
         """Add an update that nobody waits for."""
         with self._lock:
             batch = self._open()
