@@ -151,6 +151,8 @@ class Session:
             return
         if incoming.id is not None:
             self._answer({"done": incoming.id, "version": self.room.multi_view.version})
+        elif incoming.follow is not None:
+            self._wake()
 
     def _accepted(self, data: bytes | str) -> Incoming:
         now = time.monotonic()
@@ -170,7 +172,6 @@ class Session:
         if wanted is not None:
             self._interval, self._prefixes = wanted
             self._follow(None)
-            self._wake()
         return incoming
 
     def _too_often(self) -> Refusal:
