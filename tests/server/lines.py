@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import struct
 from base64 import b64encode
 from typing import Any
@@ -86,6 +87,22 @@ class Line:
 
     def cut(self) -> None:
         self.writer.transport.abort()
+
+
+async def sleeper(port: int) -> Line:
+    """A client that never reads, and has told its system to keep next to nothing."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", port))
+    sock.setblocking(False)
+    reader = asyncio.StreamReader(limit=1)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
+    transport.pause_reading()
+    line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    line.send(request())
+    return line
 
 
 async def dial(site: Site, **options: Any) -> Line:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import Limits, Permission, Request
 from lines import BINARY, CLOSE, CONT, PING, TEXT, Line, dial, frame, open_line, request, text
+from lines import sleeper as never_reading
 from sites import JSON, Client, Site, in_loop, site, until
 
 HELLO = text({"state": {"updates": {"hello": "x" * 300}}, "id": 1})
@@ -335,9 +335,8 @@ async def test_keys_and_bytes_of_a_client_are_limited() -> None:
 @in_loop
 async def test_a_room_that_is_full_says_so() -> None:
     async with site(limits=Limits(clients=2)) as where, where.client():
-        async with where.client():
-            async with where.raw() as connection:
-                assert (await Client(connection).closed())[0] == 1013
+        async with where.client(), where.raw() as connection:
+            assert (await Client(connection).closed())[0] == 1013
         await until(lambda: len(where.server.room.sessions) == 1)
         await where.client().__aenter__()
 
@@ -388,18 +387,8 @@ async def test_a_connection_that_is_half_open_is_noticed() -> None:
 
 
 async def sleeper(where: Site) -> Line:
-    """A client that never reads, and has told its system to keep next to nothing."""
-    sock = socket.create_connection(("127.0.0.1", where.server.port))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    reader = asyncio.StreamReader(limit=1)
-    loop = asyncio.get_running_loop()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
-    transport.pause_reading()
-    line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    line = await never_reading(where.server.port)
     where.cuts.append(line.cut)
-    line.send(request())
     return line
 
 

@@ -1,4 +1,4 @@
-"""Whatever clients send, in whatever order and pieces: the server lives, and every replica is right."""
+"""Whatever clients send, in whatever order and pieces: the server lives, every replica is right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ KEYS = st.sampled_from(["", "a", "b", "cursor.1", "cursor.2", "\N{SNOWMAN}", "\0
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=5)
 VALUES = st.recursive(
     PLAIN | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )  # fmt: skip
 STATES = st.fixed_dictionaries(
