@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ IS_REQUIRED = os.environ.get("REQUIRE_WORKS_WITH") == "1"
 if not IS_REQUIRED:
     pytest.importorskip("redis", minversion="6")
     pytest.importorskip("msgpack")
+
+# Servers in processes of their own are those that the tests of servers start.
+sys.path.append(str(Path(__file__).parents[1] / "server"))
 
 import redis
 
