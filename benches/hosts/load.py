@@ -96,9 +96,7 @@ async def measure(
 def main() -> None:
     """Measure what the arguments say."""
     url, name, publishers, rate, seconds, prefix = sys.argv[1:]
-    result = asyncio.run(
-        measure(url, name, int(publishers), float(rate), float(seconds), prefix)
-    )
+    result = asyncio.run(measure(url, name, int(publishers), float(rate), float(seconds), prefix))
     print(json.dumps(result), flush=True)
 
 

@@ -512,7 +512,6 @@ class Publisher:
     """
 
     def __new__(cls, multi_view: DictionaryChangeMultiView, *, exclusive: bool = False) -> Self: ...
-
     def update(
         self,
         updates: Mapping[str, Any] | None = None,

@@ -56,8 +56,7 @@ def content_in(client: redis.Redis, name: str) -> dict[str, Any]:
     """What Redis has, read past everything that this package does."""
     found: dict[bytes, bytes] = client.hgetall(f"change-buffers:{{{name}}}:content")
     return {
-        key.decode("utf-8", "surrogatepass"): msgpack.unpackb(value)
-        for key, value in found.items()
+        key.decode("utf-8", "surrogatepass"): msgpack.unpackb(value) for key, value in found.items()
     }
 
 

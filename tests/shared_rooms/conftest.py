@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
-import sys
 from pathlib import Path
 from typing import Any
 

@@ -44,7 +44,10 @@ class LockStepPublisher(RedisPublisher):
 class LockStep(RedisMultiView):
     def __init__(self, *, history: Any = 0) -> None:
         super().__init__(
-            os.environ["ON_REDIS"], f"suite-{os.getpid()}-{next(_numbers)}", history=history, gather=0.0
+            os.environ["ON_REDIS"],
+            f"suite-{os.getpid()}-{next(_numbers)}",
+            history=history,
+            gather=0.0,
         )
         self.join()
         _rooms.append(self)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from agreement import Follower, agree, content_in, eventually, key_of
-from change_buffers import ObjectFrozenError
+from change_buffers import ConflictError, ObjectFrozenError
 from change_buffers.redis import RedisMultiView, RedisRefusedError, RedisUnavailableError
 from change_buffers.redis.scripts import EXAMINE, REAP, WRITE
 from helpers import Worker
@@ -380,7 +380,8 @@ def test_redis_is_out_of_memory(server, rooms):
         assert agree(client, room, other) == {"before": 1, "b": 1, "after": 1}
     eventually(lambda: room.stats().error is None)
     assert [status for status, _ in statuses if status in ("refused", "accepted")] == [
-        "refused", "accepted",
+        "refused",
+        "accepted",
     ]
 
 
@@ -687,3 +688,22 @@ def test_what_happens_to_the_line_is_told(server, proxy, rooms):
     with Server(server.folder / "other") as other:
         proxy.lead_to(other.port)
         eventually(lambda: "resynced" in told)
+
+
+def test_a_condition_of_another_epoch_is_a_conflict(server, rooms):
+    here, there = rooms(server.url), rooms(server.url)
+    for number in range(20):
+        version = here.update_and_wait({"k": number})
+    eventually(lambda: there.version == version)
+    epoch = here.epoch
+    with server.client() as client:
+        # A server that has lost the last updates, and says nothing of it.
+        client.hset(key_of(here, "state"), mapping={"version": 3, "token": "x", "epoch": "other"})
+        client.delete(key_of(here, "stream"))
+        for number in range(40):
+            there.update_and_wait({"other": number})
+        eventually(lambda: here.version >= there.version and here.epoch == there.epoch != epoch)
+        with pytest.raises(ConflictError):
+            here.update({"k": -1}, unchanged_since=version)
+        here.update({"k": -1}, unchanged_since=here.version)
+        agree(client, here, there, k=-1)

@@ -95,14 +95,13 @@ def test_a_client_goes_on_at_the_other_server(serve):
 def test_a_server_is_killed_and_its_clients_keys_go(server, serve):
     from change_buffers.redis import RedisMultiView
 
-    with serve() as one, serve() as two, Client(two) as bob:
-        with Client(one) as ada:
-            ada.set({"ada": 1})
-            eventually(lambda: bob.look() == {"ada": 1})
-            # Somebody with less patience than a server has looks on, too.
-            with RedisMultiView(server.url, "room", lease=0.6):
-                one.process.send_signal(signal.SIGKILL)
-                eventually(lambda: bob.look() == {})
+    with serve() as one, serve() as two, Client(two) as bob, Client(one) as ada:
+        ada.set({"ada": 1})
+        eventually(lambda: bob.look() == {"ada": 1})
+        # Somebody with less patience than a server has looks on, too.
+        with RedisMultiView(server.url, "room", lease=0.6):
+            one.process.send_signal(signal.SIGKILL)
+            eventually(lambda: bob.look() == {})
 
 
 def test_what_a_server_says_of_itself(serve):

@@ -23,7 +23,14 @@ class OutOfStep(Exception):  # noqa: N818, it is what a reader finds, no error t
 
 # Answers of a server that will be able to some time, or of one that is not the right one any more.
 _PASSING = (
-    "LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED",
+    "LOADING",
+    "BUSY",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "READONLY",
+    "NOREPLICAS",
+    "UNBLOCKED",
     "You can't write against a read only replica",
 )
 

@@ -43,10 +43,8 @@ class Leases:
             return
         self._next = now + self._interval
         link = self._link
-        with link.client.pipeline(transaction=False) as pipeline:
-            pipeline.execute_command("HSET", link.keys["beats"], link.origin, self.count())
-            pipeline.execute_command("HGETALL", link.keys["beats"])
-            _, beats = pipeline.execute()
+        key = link.keys["beats"]
+        _, beats = link.ask_all(("HSET", key, link.origin, self.count()), ("HGETALL", key))
         seen: dict[bytes, tuple[bytes, int]] = {}
         for process, count in pairs(beats).items():
             last, looks = self._seen.get(process, (b"", 0))

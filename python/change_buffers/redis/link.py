@@ -49,10 +49,12 @@ def connect(url: str | redis.Redis) -> redis.Redis:
 class Known:
     """What a process knows of the room: the entry that it has followed it to."""
 
-    __slots__ = ("epoch", "token", "version")
+    __slots__ = ("begun", "epoch", "token", "version")
 
-    def __init__(self, epoch: str = "", token: str = "", version: int = -1) -> None:
+    def __init__(self, epoch: str = "", token: str = "", version: int = -1, begun: int = 0) -> None:
         self.epoch, self.token, self.version = epoch, token, version
+        # Versions before this one were of another epoch, here: they say nothing about this one.
+        self.begun = begun
 
 
 class Link:
@@ -90,13 +92,20 @@ class Link:
         given = (secrets.token_hex(8), known.epoch, known.token, known.version, *arguments)
         count = len(self._key_list)
         try:
-            return self.client.execute_command(
-                "EVALSHA", script.sha, count, *self._key_list, *given
-            )
+            return self.ask("EVALSHA", script.sha, count, *self._key_list, *given)
         except exceptions.NoScriptError:
-            return self.client.execute_command(
-                "EVAL", script.source, count, *self._key_list, *given
-            )
+            return self.ask("EVAL", script.source, count, *self._key_list, *given)
+
+    def ask(self, *command: Any) -> Any:
+        """Run one command. Any error of the library."""
+        return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def ask_all(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """Run several commands in one step. Any error of the library."""
+        with self.client.pipeline(transaction=True) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            return pipeline.execute()
 
     def check_release(self) -> None:
         """See whether Redis can do what is asked of it.
@@ -104,7 +113,7 @@ class Link:
         Raises:
             RedisRefusedError: It is too old.
         """
-        info = self.client.execute_command("INFO", "server")
+        info = self.ask("INFO", "server")
         release = str(info.get("redis_version", "")) if isinstance(info, dict) else ""
         numbers = tuple(int(number) for number in release.split(".")[:2] if number.isdigit())
         if numbers < OLDEST:
@@ -153,10 +162,9 @@ class Link:
         """Say that this process is gone, if Redis is there to be told."""
         keys = self.keys
         try:
-            with self.client.pipeline(transaction=True) as pipeline:
-                pipeline.execute_command("HDEL", keys["beats"], self.origin)
-                pipeline.execute_command("HDEL", keys["writers"], self.origin)
-                pipeline.execute()
+            self.ask_all(
+                ("HDEL", keys["beats"], self.origin), ("HDEL", keys["writers"], self.origin)
+            )
         except (exceptions.RedisError, OSError) as error:
             logger.info("room %r: left without a word: %s", self.name, explained(error))
 

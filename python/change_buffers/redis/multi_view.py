@@ -6,15 +6,12 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from types import TracebackType
-from typing import Any, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import redis
-from typing_extensions import Self
 
 from change_buffers import DictionaryChangeMultiView, Publisher
 from change_buffers.codecs import MessagePackCodec
@@ -29,7 +26,11 @@ from change_buffers.redis.publisher import RedisPublisher
 from change_buffers.redis.reader import Reader
 from change_buffers.redis.replica import Replica
 from change_buffers.redis.stats import RedisStats
-from change_buffers.redis.writer import Writer, owned
+from change_buffers.redis.updates import Updates
+from change_buffers.redis.writer import Writer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class RedisMultiView(DictionaryChangeMultiView):
@@ -90,12 +91,11 @@ class RedisMultiView(DictionaryChangeMultiView):
         self._is_closed = False
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._writer = Writer(
-            self._link, self._outgoing, self._arrivals, gather, stream_length
-        )
+        self._writer = Writer(self._link, self._outgoing, self._arrivals, gather, stream_length)
         self._leases = Leases(self._link, lease, stream_length)
         self._replica = Replica(self, self._link, self._writer, self._codec, self._fragments)
         self._writer.on_left = self._replica.have_left
+        self._updates = Updates(self, self._link, self._outgoing, self._codec, timeout)
         self._reader = Reader(self._link, self._leases, self._replica.reference())
 
     # Joining and leaving.
@@ -169,7 +169,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         if has_sent and self._threads:
             self._link.depart()
         error = RedisUnavailableError("the room was closed before Redis had answered")
-        for batch in self._outgoing.take_all():
+        for batch in self._outgoing.close():
             if batch.future is not None and batch.future.set_running_or_notify_cancel():
                 batch.future.set_exception(error)
         self._arrivals.give_up(error)
@@ -246,7 +246,7 @@ class RedisMultiView(DictionaryChangeMultiView):
                 version `unchanged_since`.
             RuntimeError: The room was not joined, or it is that of the process that forked this one.
         """
-        self._update(updates, removals, unchanged_since, None)
+        self._updates.update(updates, removals, unchanged_since, None)
 
     def update_and_wait(
         self,
@@ -273,7 +273,7 @@ class RedisMultiView(DictionaryChangeMultiView):
             RedisRefusedError: Redis refuses; the message says why. Nothing has changed.
             Exception: As for `update()`.
         """
-        return self._update_and_wait(updates, removals, unchanged_since, timeout, None)
+        return self._updates.update_and_wait(updates, removals, unchanged_since, timeout, None)
 
     async def update_confirmed(
         self,
@@ -297,7 +297,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         Raises:
             Exception: As for `update_and_wait()`, but there is no time: use `asyncio.timeout()`.
         """
-        return await self._update_confirmed(updates, removals, unchanged_since, None)
+        return await self._updates.update_confirmed(updates, removals, unchanged_since, None)
 
     def freeze(self) -> None:
         """Freeze the room for all processes, now and later. Freezing twice is not an error.
@@ -350,126 +350,24 @@ class RedisMultiView(DictionaryChangeMultiView):
 
     def stats(self) -> RedisStats:  # type: ignore[override]
         """Count keys, views and more, and what the line to Redis has been doing."""
-        link, reader, writer = self._link, self._reader.counts, self._writer.counts
-        return RedisStats(
-            local=super().stats(),
-            connected=link.connected,
-            disconnected_since=link.disconnected_since,
-            error=link.refusal or link.last_error,
-            lost_connections=link.lost_connections,
-            epoch=link.known.epoch,
-            processes=self._leases.processes,
-            entries=reader.entries,
-            resyncs=reader.snapshots,
-            batches=writer.batches,
-            retries=writer.retries,
-            refused_keys=writer.refused,
-            pending_keys=self._outgoing.pending(),
-            ended_leases=self._leases.ended,
-            round_trip=self._replica.round_trip,
+        return RedisStats.of(
+            super().stats(),
+            self._link,
+            self._reader,
+            self._writer,
+            self._leases,
+            self._replica,
         )
 
     # For publishers and the threads of the room.
 
-    def _update(
-        self,
-        updates: Mapping[str, Any] | None,
-        removals: Iterable[str] | None,
-        unchanged_since: SupportsIndex | None,
-        by: RedisPublisher | None,
-    ) -> None:
-        encoded, gone = self._encoded(updates, removals, by)
-        if unchanged_since is not None or self._must_ask(encoded, by):
-            future = self._sent(encoded, gone, unchanged_since, by)
-            self._result(future, self._timeout)
-        elif encoded or gone:
-            if by is not None:
-                by._note(encoded, gone)
-            self._outgoing.update(encoded, gone, by)
+    @property
+    def _takes_no_updates(self) -> bool:
+        return self._is_frozen or self._is_closed
 
-    def _update_and_wait(
-        self,
-        updates: Mapping[str, Any] | None,
-        removals: Iterable[str] | None,
-        unchanged_since: SupportsIndex | None,
-        timeout: float | None,
-        by: RedisPublisher | None,
-    ) -> int:
-        encoded, gone = self._encoded(updates, removals, by)
-        future = self._sent(encoded, gone, unchanged_since, by)
-        return self._result(future, self._timeout if timeout is None else timeout)
-
-    async def _update_confirmed(
-        self,
-        updates: Mapping[str, Any] | None,
-        removals: Iterable[str] | None,
-        unchanged_since: SupportsIndex | None,
-        by: RedisPublisher | None,
-    ) -> int:
-        encoded, gone = self._encoded(updates, removals, by)
-        return await asyncio.wrap_future(self._sent(encoded, gone, unchanged_since, by))
-
-    def _encoded(
-        self,
-        updates: Mapping[str, Any] | None,
-        removals: Iterable[str] | None,
-        by: RedisPublisher | None,
-    ) -> tuple[dict[str, bytes], Collection[str]]:
-        self._check_joined()
-        if by is not None and by.closed:
-            raise ValueError("the publisher is closed: it takes no more updates")
-        arguments.check_frozen(self._is_frozen or self._is_closed)
-        encoded, gone = arguments.encoded(updates, removals, self._codec)
-        arguments.check_frozen(self._is_frozen or self._is_closed)
-        claims = self._replica.claims
-        if claims:
-            own = by.id.encode() if by is not None else b""
-            anothers = [key for key in (*encoded, *gone) if claims.get(key, own) != own]
-            if anothers:
-                raise owned(tuple(dict.fromkeys(anothers)))
-        return encoded, gone
-
-    def _must_ask(self, encoded: dict[str, bytes], by: RedisPublisher | None) -> bool:
-        if by is None or not by.exclusive:
-            return False
-        claims = self._replica.claims
-        return any(key not in claims for key in encoded)
-
-    def _sent(
-        self,
-        encoded: dict[str, bytes],
-        gone: Collection[str],
-        unchanged_since: SupportsIndex | None,
-        by: RedisPublisher | None,
-    ) -> Future[int]:
-        since = None
-        if unchanged_since is not None:
-            since = arguments.version(unchanged_since, "unchanged_since", self.version)
-        future: Future[int] = Future()
-        if not (encoded or gone):
-            future.set_result(self.version)
-            return future
-        if by is not None:
-            by._note(encoded, gone)
-        batch = Batch(since=since, future=future)
-        batch.add(encoded, gone, by)
-        self._outgoing.append(batch)
-        return future
-
-    def _result(self, future: Future[int], timeout: float) -> int:
-        try:
-            return future.result(timeout)
-        except (TimeoutError, FutureTimeoutError):
-            what = "it was withdrawn" if future.cancel() else "it may still be applied"
-            why = f" ({self._link.last_error})" if self._link.last_error else ""
-            raise RedisUnavailableError(
-                f"Redis has not answered in {timeout} seconds{why}; as for the update, {what}"
-            ) from None
-        except CancelledError:
-            raise RedisUnavailableError("the update was withdrawn") from None
-        except BaseException:
-            future.cancel()
-            raise
+    @property
+    def _claims(self) -> Mapping[str, bytes]:
+        return self._replica.claims
 
     def _publisher_id(self, exclusive: bool) -> str:
         return f"{self._link.origin}/{next(self._numbers)}{'x' if exclusive else ''}"

@@ -13,6 +13,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from change_buffers import ObjectFrozenError, Publisher
+
 if TYPE_CHECKING:
     from change_buffers.redis.publisher import RedisPublisher
 
@@ -25,17 +27,20 @@ _MOST_PARTS = 256
 class Batch:
     """One change on its way, made of one update or of many."""
 
-    __slots__ = ("future", "kind", "leaves", "parts", "removals", "since", "updates")
+    __slots__ = ("epoch", "future", "kind", "leaves", "parts", "removals", "since", "updates")
 
     def __init__(
         self,
         *,
         kind: Literal["update", "freeze"] = "update",
         since: int | None = None,
+        epoch: str = "",
         future: Future[int] | None = None,
     ) -> None:
         self.kind = kind
         self.since = since
+        # The one that it is a version of.
+        self.epoch = epoch
         self.future = future
         self.updates: dict[str, tuple[bytes, Owner]] = {}
         self.removals: dict[str, Owner] = {}
@@ -74,9 +79,9 @@ class Batch:
             self.updates.pop(key, None)
             self.removals.pop(key, None)
 
-    def marks(self) -> dict[RedisPublisher, list[str]]:
+    def marks(self) -> dict[Publisher, list[str]]:
         """Give what was changed through which publisher."""
-        marks: dict[RedisPublisher, list[str]] = {}
+        marks: dict[Publisher, list[str]] = {}
         for key, (_, by) in self.updates.items():
             if by is not None:
                 marks.setdefault(by, []).append(key)
@@ -104,6 +109,7 @@ class Outgoing:
         # `put()` of this kind of queue can be called from anywhere, finalizers included.
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._is_rung = False
+        self._is_closed = False
 
     def update(self, updates: dict[str, bytes], removals: Collection[str], by: Owner) -> None:
         """Add an update that nobody waits for."""
@@ -120,8 +126,14 @@ class Outgoing:
         self.ring()
 
     def append(self, batch: Batch) -> None:
-        """Add a batch of its own."""
+        """Add a batch of its own.
+
+        Raises:
+            ObjectFrozenError: The room was closed this very moment.
+        """
         with self._lock:
+            if self._is_closed:
+                raise ObjectFrozenError("the room was closed: it takes no more updates")
             self._batches.append(batch)
         self.ring()
 
@@ -166,9 +178,10 @@ class Outgoing:
         """Whether there is anything to send."""
         return bool(self._batches or self._dropped)
 
-    def take_all(self) -> list[Batch]:
-        """Take all batches."""
+    def close(self) -> list[Batch]:
+        """Take all batches, and no more."""
         with self._lock:
+            self._is_closed = True
             batches = list(self._batches)
             self._batches.clear()
             return batches

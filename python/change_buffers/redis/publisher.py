@@ -51,7 +51,7 @@ class RedisPublisher(Publisher):
         What an exclusive publisher has not yet for itself alone is asked of Redis first: that waits for
         the answer.
         """
-        self._room._update(updates, removals, unchanged_since, self)
+        self._room._updates.update(updates, removals, unchanged_since, self)
 
     def update_and_wait(
         self,
@@ -62,7 +62,9 @@ class RedisPublisher(Publisher):
         timeout: float | None = None,
     ) -> int:
         """Change the room as the publisher: as `RedisMultiView.update_and_wait()`."""
-        return self._room._update_and_wait(updates, removals, unchanged_since, timeout, self)
+        return self._room._updates.update_and_wait(
+            updates, removals, unchanged_since, timeout, self
+        )
 
     async def update_confirmed(
         self,
@@ -72,7 +74,7 @@ class RedisPublisher(Publisher):
         unchanged_since: SupportsIndex | None = None,
     ) -> int:
         """Change the room as the publisher: as `RedisMultiView.update_confirmed()`."""
-        return await self._room._update_confirmed(updates, removals, unchanged_since, self)
+        return await self._room._updates.update_confirmed(updates, removals, unchanged_since, self)
 
     def close(self) -> None:
         """Take no more updates, and have the keys removed that are the publisher's own."""

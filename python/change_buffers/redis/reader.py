@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from redis import exceptions
 
@@ -65,9 +65,7 @@ class Counts:
 class Reader:
     """Follows a room, as long as it is not closed and somebody has the replica."""
 
-    def __init__(
-        self, link: Link, leases: Leases, replica: Callable[[], Replica | None]
-    ) -> None:
+    def __init__(self, link: Link, leases: Leases, replica: Callable[[], Replica | None]) -> None:
         self._link = link
         self._leases = leases
         self._replica = replica
@@ -98,6 +96,9 @@ class Reader:
                 self._link.is_down(error)
                 pauses.wait()
             except Exception as error:
+                if self._link.closing.is_set():
+                    # The line was taken away in the middle of an answer.
+                    return
                 # Whatever it is, the room is followed as well as can be.
                 logger.exception("room %r: the reader stumbled", self._link.name)
                 self._why = OutOfStep(f"{type(error).__name__}: {error}")
@@ -131,16 +132,16 @@ class Reader:
 
     def _take_snapshot(self) -> None:
         link, keys = self._link, self._link.keys
-        with link.client.pipeline(transaction=True) as pipeline:
-            pipeline.execute_command(
-                "HMGET", keys["state"], "epoch", "version", "token", "frozen"
-            )
-            pipeline.execute_command("HGETALL", keys["content"])
-            pipeline.execute_command("HGETALL", keys["owners"])
-            (epoch, version, token, frozen), content, owners = pipeline.execute()
+        (epoch, version, token, frozen), content, owners = link.ask_all(
+            ("HMGET", keys["state"], "epoch", "version", "token", "frozen"),
+            ("HGETALL", keys["content"]),
+            ("HGETALL", keys["owners"]),
+        )
         if epoch is None or version is None or token is None:
             raise OutOfStep("the room has gone while it was read")
         known = Known(epoch.decode(), token.decode(), int(version))
+        if self._has_content:
+            known.begun = link.known.begun if known.epoch == link.known.epoch else known.version
         if known.version <= link.known.version:
             raise OutOfStep("the room has changed while it was read", diverged=True)
         replica = self._replica()
@@ -166,10 +167,8 @@ class Reader:
             if link.is_doubtful:
                 link.is_doubtful = False
                 raise OutOfStep("the content here is in doubt", diverged=True)
-            reply = link.client.execute_command(
-                "XREAD", "COUNT", _AT_ONCE, "BLOCK", block, "STREAMS", stream,
-                f"{known.version}-0",
-            )
+            last = f"{known.version}-0"
+            reply = link.ask("XREAD", "COUNT", _AT_ONCE, "BLOCK", block, "STREAMS", stream, last)
             found = entries(reply)
             replica = self._replica()
             if replica is None:
@@ -192,7 +191,7 @@ class Reader:
             raise OutOfStep(f"version {known.version + 1} is not in the stream any more")
         if entry.after != known.token:
             raise OutOfStep("the next entry follows another one", diverged=True)
-        known = Known(entry.epoch, entry.token, entry.version)
+        known = Known(entry.epoch, entry.token, entry.version, known.begun)
         replica.apply(entry)
         self._link.known = known
         replica.reached(known.version)
@@ -202,12 +201,10 @@ class Reader:
         """Say whether there is nothing more; something may have come this very moment."""
         link = self._link
         known = link.known
-        with link.client.pipeline(transaction=True) as pipeline:
-            pipeline.execute_command(
-                "HMGET", link.keys["state"], "epoch", "version", "token", "keys"
-            )
-            pipeline.execute_command("HLEN", link.keys["content"])
-            (epoch, version, token, keys), found = pipeline.execute()
+        (epoch, version, token, keys), found = link.ask_all(
+            ("HMGET", link.keys["state"], "epoch", "version", "token", "keys"),
+            ("HLEN", link.keys["content"]),
+        )
         if epoch is None or version is None or token is None:
             raise OutOfStep("the room is gone")
         if epoch.decode() != known.epoch:
@@ -215,10 +212,8 @@ class Reader:
         if int(version) < known.version:
             raise OutOfStep("Redis has gone back", diverged=True)
         if int(version) > known.version:
-            last: Any = link.client.execute_command(
-                "XREAD", "COUNT", 1, "STREAMS", link.keys["stream"], f"{known.version}-0"
-            )
-            if not last:
+            last = f"{known.version}-0"
+            if not link.ask("XREAD", "COUNT", 1, "STREAMS", link.keys["stream"], last):
                 raise OutOfStep("the stream has gone")
             return False
         if token.decode() != known.token:

@@ -81,13 +81,13 @@ class Replica:
                 updates[to_text(key)] = value
                 remember(value, fragment)
             removals = [to_text(key) for key in entry.removals]
-            claims = {to_text(key): owner for key, owner in entry.claims.items()}
+            claims = {to_text(name): owner for name, owner in entry.claims.items()}
         except ValueError as error:
             raise OutOfStep(f"garbage in the stream: {error}", diverged=True) from error
         if self.claims or claims:
-            kept = {key: by for key, by in self.claims.items() if key not in updates}
-            for key in removals:
-                kept.pop(key, None)
+            kept = {name: by for name, by in self.claims.items() if name not in updates}
+            for gone in removals:
+                kept.pop(gone, None)
             self.claims = kept | claims
         with self._lock:
             room._replay(updates, removals, entry.version, sent.marks if sent else None)

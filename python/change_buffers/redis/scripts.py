@@ -118,7 +118,7 @@ end
 """
 
 _WRITE = """
--- fresh epoch token version origin number limit kind since change owners leaves
+-- fresh epoch token version origin number limit kind since change owners leaves since_epoch
 local fresh, origin, number, limit, kind = ARGV[1], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local since = tonumber(ARGV[9])
 local room = open(fresh, ARGV[2], ARGV[4], ARGV[3])
@@ -161,7 +161,7 @@ end
 if since then
   local conflicts = {}
   for place, version in ipairs(look_up(VERSIONS, names)) do
-    if (tonumber(version or room.horizon) or room.horizon) > since then
+    if ARGV[13] ~= room.epoch or (tonumber(version or room.horizon) or room.horizon) > since then
       conflicts[#conflicts + 1] = names[place]
     end
   end

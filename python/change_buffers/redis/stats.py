@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from change_buffers import Stats
+
+if TYPE_CHECKING:
+    from change_buffers.redis.leases import Leases
+    from change_buffers.redis.link import Link
+    from change_buffers.redis.reader import Reader
+    from change_buffers.redis.replica import Replica
+    from change_buffers.redis.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,35 @@ class RedisStats:
 
     round_trip: float | None
     """Seconds from sending to Redis until it came back, of the last batch of this process."""
+
+    @classmethod
+    def of(
+        cls,
+        local: Stats,
+        link: Link,
+        reader: Reader,
+        writer: Writer,
+        leases: Leases,
+        replica: Replica,
+    ) -> RedisStats:
+        """Collect them."""
+        return cls(
+            local=local,
+            connected=link.connected,
+            disconnected_since=link.disconnected_since,
+            error=link.refusal or link.last_error,
+            lost_connections=link.lost_connections,
+            epoch=link.known.epoch,
+            processes=leases.processes,
+            entries=reader.counts.entries,
+            resyncs=reader.counts.snapshots,
+            batches=writer.counts.batches,
+            retries=writer.counts.retries,
+            refused_keys=writer.counts.refused,
+            pending_keys=writer.outgoing.pending(),
+            ended_leases=leases.ended,
+            round_trip=replica.round_trip,
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name == "local":  # not there yet, while it is copied or unpickled

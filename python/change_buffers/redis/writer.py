@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 from redis import exceptions
 
-from change_buffers import ConflictError, KeyOwnedError, ObjectFrozenError
+from change_buffers import ConflictError, KeyOwnedError, ObjectFrozenError, Publisher
 from change_buffers.redis.arrivals import Arrivals, fail
-from change_buffers.redis.errors import RedisRefusedError, explained, is_passing
+from change_buffers.redis.errors import (
+    RedisRefusedError,
+    RedisUnavailableError,
+    explained,
+    is_passing,
+)
 from change_buffers.redis.keys import to_bytes, to_text
 from change_buffers.redis.link import Link, Pauses, logger
 from change_buffers.redis.outgoing import Batch, Outgoing
@@ -33,7 +38,7 @@ _LOOK = 0.5
 class Sent:
     """What the reader has to know of a batch when it comes back."""
 
-    marks: dict[RedisPublisher, list[str]]
+    marks: dict[Publisher, list[str]]
     leaves: list[RedisPublisher]
     at: float
 
@@ -87,6 +92,11 @@ class Writer:
         try:
             self._send(batch)
         except Exception as error:
+            if self.link.closing.is_set():
+                error = RedisUnavailableError("the room was closed before Redis had answered")
+                if batch.future is not None:
+                    fail(batch.future, error)
+                return
             # Nothing that happens to one batch may end the others.
             logger.exception("room %r: a batch was given up", self.link.name)
             if batch.future is not None:
@@ -141,6 +151,7 @@ class Writer:
             _packed([updates, removals]),
             _packed(owners) if is_owned else b"",
             _packed(leaves) if leaves else b"",
+            batch.epoch,
         )
 
     def _answer(self, batch: Batch, arguments: tuple[Any, ...]) -> list[Any] | None:
@@ -161,7 +172,7 @@ class Writer:
             except OSError as error:
                 self.link.is_down(error)
             if self.link.closing.is_set():
-                return None
+                raise ConnectionError
             self.counts.retries += 1
             pauses.wait()
 
