@@ -553,6 +553,10 @@ class Publisher:
         """Whether it was closed."""
 
     @property
+    def owned_keys(self) -> int:
+        """How many keys are its own now: those that would go with it."""
+
+    @property
     def exclusive(self) -> bool:
         """Whether nobody else can change its keys."""
 

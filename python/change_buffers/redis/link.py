@@ -81,8 +81,6 @@ class Link:
         self.disconnected_since: float | None = time.time()
         self.last_error: str | None = None
         self.refusal: str | None = None
-        # The content here may not be that of its version: the reader is to get it anew.
-        self.is_doubtful = False
         self.on_status = on_status
         self.lost_connections = 0
 

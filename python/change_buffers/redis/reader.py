@@ -164,9 +164,6 @@ class Reader:
         block = int(BLOCK * 1000)
         while not link.closing.is_set():
             known = link.known
-            if link.is_doubtful:
-                link.is_doubtful = False
-                raise OutOfStep("the content here is in doubt", diverged=True)
             last = f"{known.version}-0"
             reply = link.ask("XREAD", "COUNT", _AT_ONCE, "BLOCK", block, "STREAMS", stream, last)
             found = entries(reply)

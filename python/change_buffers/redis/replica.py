@@ -40,6 +40,7 @@ class Replica:
         self._codec = codec
         self._fragments = fragments
         self._publishers: weakref.WeakSet[RedisPublisher] = weakref.WeakSet()
+        self._leaving: list[RedisPublisher] = []
         # Held while the content changes.
         self._lock = threading.Lock()
         self.claims: dict[str, bytes] = {}
@@ -93,7 +94,7 @@ class Replica:
             room._replay(updates, removals, entry.version, sent.marks if sent else None)
         if sent is not None:
             self.round_trip = time.monotonic() - sent.at
-            self.have_left(sent.leaves)
+        self.have_left(sent.leaves if sent is not None else [])
         if entry.freezes:
             room._freeze_here()
 
@@ -133,7 +134,7 @@ class Replica:
         self.claims = {
             to_text(key): owner for key, owner in snapshot.owners.items() if owner.endswith(b"x")
         }
-        left = self._writer.forget_sent()
+        left = self._writer.forget_sent(snapshot.known.version)
         with self._lock:
             if snapshot.known.version > room.version:
                 room._replay(updates, here, snapshot.known.version, None)
@@ -148,17 +149,15 @@ class Replica:
         self._writer.arrivals.all_there(self._link.known.version)
 
     def have_left(self, publishers: list[RedisPublisher]) -> None:
-        """Close publishers here whose keys have gone: there is nothing that goes with them now."""
-        room = self._room()
-        if not publishers or room is None:
+        """Close publishers here once their keys have gone: nothing must go with them but by Redis."""
+        if not (publishers or self._leaving):
             return
         with self._lock:
-            version = room.version
-            for publisher in publishers:
-                publisher._has_left()
-            changed = room.version != version
-        if changed:
-            self._link.is_doubtful = True
+            leaving = [*self._leaving, *publishers]
+            self._leaving = [each for each in leaving if each.owned_keys]
+            for each in leaving:
+                if not each.owned_keys:
+                    each._has_left()
 
     def _sent(self, entry: Entry) -> Sent | None:
         origin, _, number = entry.token.partition(":")

@@ -41,6 +41,8 @@ class Sent:
     marks: dict[Publisher, list[str]]
     leaves: list[RedisPublisher]
     at: float
+    # Where it is in the stream, as soon as that is known.
+    version: int | None = None
 
 
 @dataclass
@@ -114,6 +116,9 @@ class Writer:
         outcome, version = reply[0].decode(), int(reply[1])
         if outcome == "done":
             self.counts.batches += 1
+            sent = self.sent.get(number)
+            if sent is not None:
+                sent.version = version
             if self.link.known.version >= version and self.sent.pop(number, None) is not None:
                 # A snapshot was quicker.
                 self.on_left(list(batch.leaves))
@@ -176,13 +181,13 @@ class Writer:
             self.counts.retries += 1
             pauses.wait()
 
-    def forget_sent(self) -> list[RedisPublisher]:
-        """Forget what has been answered, after a snapshot; give the publishers that left by it."""
+    def forget_sent(self, version: int) -> list[RedisPublisher]:
+        """Forget what a snapshot of this version has; give the publishers that left by it."""
         left: list[RedisPublisher] = []
-        for number in list(self.sent):
-            if number < self._number or not self.is_busy:
-                sent = self.sent.pop(number, None)
-                left += sent.leaves if sent is not None else []
+        for number, sent in list(self.sent.items()):
+            if sent.version is not None and sent.version <= version:
+                self.sent.pop(number, None)
+                left += sent.leaves
         return left
 
     def _refuse(self, batch: Batch, outcome: str, rest: Any) -> None:

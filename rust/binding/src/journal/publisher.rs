@@ -136,6 +136,13 @@ impl Publisher {
         self.is_closed()
     }
 
+    /// How many keys are its own now: those that would go with it.
+    #[getter]
+    fn owned_keys(&self) -> usize {
+        let is_frozen = self.store().is_frozen();
+        if self.is_closed() || is_frozen { 0 } else { self.store().owned_by(self.id) }
+    }
+
     /// Whether nobody else can change its keys.
     #[getter]
     fn exclusive(&self) -> bool {
