@@ -70,7 +70,7 @@ test-in-nanover: build nanover
 	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests -k 'with_nanover or nanover.md'
 
 .PHONY: demo
-demo: build ## Show the main job: a room of 50 clients
+demo: build ## Show the main job: a server with 50 clients
 	$(BIN)/python examples/room.py
 
 .PHONY: demo-hosts
@@ -291,6 +291,13 @@ bench-in-nanover: build nanover $(VENV)/report-dependencies
 .PHONY: bench-redis
 bench-redis: build ## Measure several processes on one room, through a Redis (OPTIONS=--quick)
 	@cd benches && $(abspath $(BIN))/python -m hosts $(OPTIONS)
+.PHONY: bench-server
+bench-server: | tools ## Measure our own server with many clients, five minutes (OPTIONS=--quick)
+	@$(WITH_NANOVER) bench-server-in-nanover
+
+.PHONY: bench-server-in-nanover
+bench-server-in-nanover: build nanover $(VENV)/report-dependencies
+	@cd benches && $(abspath $(BIN))/python -m sockets.room_bench $(OPTIONS)
 
 .PHONY: bench-builds
 bench-builds: build ## Measure against the build of another commit (OPTIONS=COMMIT)

@@ -17,6 +17,7 @@ from change_buffers import (
 )
 from change_buffers.server.access import ANYTHING, Permission, Request
 from change_buffers.server.groups import Group, Prefixes, pending_in
+from change_buffers.server.holdings import Holdings
 from change_buffers.server.incoming import (
     Incoming,
     Refusal,
@@ -60,6 +61,8 @@ class Session:
         permission: What it may do.
         subprotocol: The WebSocket subprotocol that was agreed on: it says which format.
         wake: Called whenever there may be something to take. It should not raise.
+        send: Called with a message that is next, to save `take()`. It sends it and gives whether it
+            has: it must not if something is on its way still.
 
     Attributes:
         id: The name of this connection.
@@ -79,6 +82,7 @@ class Session:
         *,
         subprotocol: str | None = None,
         wake: Callable[[], None] | None = None,
+        send: Callable[[Message], bool] | None = None,
     ) -> None:
         self.room = room if isinstance(room, Room) else Room(room)
         request = request or Request()
@@ -98,11 +102,11 @@ class Session:
         self.closing: tuple[int, str] | None = None
         self.counts = Counts()
         self.wake = wake or (lambda: None)
+        self._send = send
         self._permission = permission
         self._publisher = self.room.multi_view.create_publisher()
         self._allowance = Allowance(limits, time.monotonic())
-        self._sizes: dict[str, int] = {}
-        self._bytes = 0
+        self._holdings = Holdings(self.room.multi_view, limits)
         self._answers: deque[Message] = deque()
         self._next: Message | None = None
         self._behind: DictionaryChangeBuffer | None = None
@@ -196,7 +200,7 @@ class Session:
         if allowed is not None:
             for where in outside(allowed, incoming):
                 raise Refusal("not_allowed", f"only keys with {_listed(allowed)} are yours", where)
-        sizes = self._checked_sizes(incoming)
+        self._holdings.check(incoming)
         try:
             self._publisher.update(
                 incoming.updates, incoming.removals, unchanged_since=incoming.unchanged_since
@@ -209,37 +213,7 @@ class Session:
             raise Refusal("frozen", "the room is frozen: nothing changes any more") from None
         except ValueError:
             raise Refusal("malformed", "no such version yet", "unchanged_since") from None
-        self._bytes = sizes
-        self._sizes.update(incoming.sizes)
-        for key in incoming.removals:
-            self._sizes.pop(key, None)
-
-    def _checked_sizes(self, incoming: Incoming) -> int:
-        """Give how many bytes its keys take with this message, or refuse it."""
-        limits, content = self.room.limits, self.room.multi_view
-        for is_pruned in (False, True):
-            keys, total = self._with(incoming)
-            if keys <= limits.keys and total <= limits.state_bytes:
-                return total
-            if not is_pruned:  # others may have removed some
-                for key in [key for key in self._sizes if key not in content]:
-                    self._bytes -= self._sizes.pop(key)
-        if keys > limits.keys:
-            raise Refusal("too_many_keys", f"a client has at most {limits.keys} keys")
-        raise Refusal("too_large", f"the keys of a client take at most {limits.state_bytes} bytes")
-
-    def _with(self, incoming: Incoming) -> tuple[int, int]:
-        known, total, keys = self._sizes, self._bytes, len(self._sizes)
-        removals = set(incoming.removals)
-        for key, size in incoming.sizes.items():
-            if key not in removals:
-                keys += key not in known
-                total += size - known.get(key, 0)
-        for key in removals:
-            if key in known:
-                keys -= 1
-                total -= known[key]
-        return keys, total
+        self._holdings.take(incoming)
 
     def _follow(self, version: int | None) -> bool:
         """Begin to follow; give whether it goes on from that version."""
@@ -287,7 +261,18 @@ class Session:
         return self._behind is not None
 
     def offer(self, message: Message) -> None:
-        """Have this taken next."""
+        """Have this sent next, at once if that can be."""
+        if self._send is not None and not self._answers:
+            try:
+                is_sent = self._send(message)
+            except Exception:
+                self._fail()
+                return
+            if is_sent:
+                self.counts.messages_out += 1
+                self.counts.bytes_out += len(message.data)
+                self._delay = time.perf_counter() - message.made
+                return
         self._next = message
         self._wake()
 
@@ -330,7 +315,10 @@ class Session:
 
     def delay_at(self, now: float) -> float:
         """Give the seconds that the last message took, or has taken so far."""
-        return self._delay if self._waits_since is None else now - self._waits_since
+        since = self._waits_since
+        if since is None and self._next is not None:
+            since = self._next.made
+        return self._delay if since is None else now - since
 
     def end(self, code: int, reason: str) -> None:
         """Have the connection closed when everything has been sent."""
@@ -372,8 +360,11 @@ class Session:
         try:
             self.wake()
         except Exception:
-            log.exception("session %s cannot be told that there is something to send", self.id)
-            self.close()
+            self._fail()
+
+    def _fail(self) -> None:
+        log.exception("session %s ends: nothing can be sent", self.id)
+        self.close()
 
 
 def _yes_or_no(value: str | None, name: str) -> bool:
