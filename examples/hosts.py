@@ -1,7 +1,7 @@
 """One room, several server processes: clients spread over them through one Redis.
 
-Three servers share a room. In the middle one of them is killed and another one is added; the clients
-of the one that is gone go to the others. In the end everybody must have the same.
+Three servers share a room. In the middle one of them is killed and another one is added; the
+clients of the one that is gone go to the others. In the end everybody must have the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gets interpreters and servers from Debian into a folder of their own; nothing of the system is changed.
+"""Gets interpreters and servers from Debian into a folder; nothing of the system is changed.
 
 The mirror is the one that this machine's apt uses already. It is asked about other releases than
 the machine's own through a private configuration of apt, which checks signatures and hashes as it

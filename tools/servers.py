@@ -3,8 +3,8 @@
     python tools/servers.py valkey-server redis-server
 
 Each is looked for on the PATH; what is not there is fetched from one of Debian's releases, if the
-machine uses that, and kept in `$XDG_CACHE_HOME/change-buffers`, where the tests look for it. Nothing
-of the system is changed.
+machine uses that, and kept in `$XDG_CACHE_HOME/change-buffers`, where the tests look for it.
+Nothing of the system is changed.
 """
 
 from __future__ import annotations

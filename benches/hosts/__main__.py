@@ -17,11 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parents[1]
-sys.path.append(str(HERE.parent / "examples"))
-
 from hosts import joining, outage, servers
-from hostskit.redis_server import MissingError, running_redis
+from hosts.local import MissingError, running_redis
+
+HERE = Path(__file__).resolve().parents[1]
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

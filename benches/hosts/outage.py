@@ -9,7 +9,7 @@ from typing import Any
 
 from change_buffers.redis import RedisMultiView
 from hosts.load import avatar
-from hostskit.redis_server import running_redis
+from hosts.local import running_redis
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PUBLISHERS = 150

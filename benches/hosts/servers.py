@@ -62,7 +62,5 @@ def measure(url: str, clients: int, seconds: float) -> dict[str, Any]:
     return {
         "p50": max(result["p50"] for result in results),
         "p99": max(result["p99"] for result in results),
-        "cpu": max(
-            (late - early) / wall for early, late in zip(before, after, strict=True)
-        ),
+        "cpu": max((late - early) / wall for early, late in zip(before, after, strict=True)),
     }

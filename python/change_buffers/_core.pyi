@@ -342,7 +342,7 @@ class DictionaryChangeMultiView:
         """Apply a change that was made elsewhere: how a replica follows another store.
 
         It is one atomic step, as an update is, but it has its version from there, and no exclusive
-        publisher refuses it. Without a key it gives the content that version all the same. If
+        publisher refuses it. Without a key it only sets the version. If
         versions have been left out, no view can go on from an earlier one: it begins anew, with a
         complete change.
 
@@ -351,16 +351,17 @@ class DictionaryChangeMultiView:
                 reference.
             removals: Iterable of `str` keys, or `None`.
             version: The version that the multi-view has afterwards, later than the present one.
-            publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys that
-                were changed through them, for views `without` them. `None` stands for no such key.
+            publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys
+                that were changed through them, for views `without` them. `None` stands for no such
+                key.
 
         Raises:
             ObjectFrozenError: The multi-view is frozen.
             TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
                 string, a key is not a `str`, `version` is not an integer, or `publishers` is not
                 such a mapping.
-            ValueError: `version` is not later than that of the multi-view, or a publisher belongs to
-                another one.
+            ValueError: `version` is not later than that of the multi-view, or a publisher belongs
+                to another one.
         """
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -508,7 +509,8 @@ class Publisher:
         exclusive: As long as it is open, nobody else can change its keys.
 
     Raises:
-        TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a `bool`.
+        TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a
+            `bool`.
     """
 
     def __new__(cls, multi_view: DictionaryChangeMultiView, *, exclusive: bool = False) -> Self: ...

@@ -62,7 +62,8 @@ class Checked:
         if self.pick.random() < 0.15:
             self.room.update(removals=self.group())
         else:
-            self.room.update(dict.fromkeys(self.group(), [self.seed, self.pick.random()]))
+            value = [self.seed, self.pick.random()]
+            self.room.update(dict.fromkeys(self.group(), value))
         time.sleep(self.pick.random() * 0.003)
 
     def write_surely(self) -> None:

@@ -11,21 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-IS_REQUIRED = os.environ.get("REQUIRE_WORKS_WITH") == "1"
-
-if not IS_REQUIRED:
-    pytest.importorskip("redis", minversion="6")
-    pytest.importorskip("msgpack")
-
-# Servers in processes of their own are those that the tests of servers start.
-sys.path.append(str(Path(__file__).parents[1] / "server"))
-
 import redis
 
 from change_buffers.redis import RedisMultiView
 from proxy import Proxy
 from servers import PROGRAMS, Server
+
+IS_REQUIRED = os.environ.get("REQUIRE_WORKS_WITH") == "1"
+
+# Servers in processes of their own are those that the tests of servers start.
+sys.path.append(str(Path(__file__).parents[1] / "server"))
 
 _names = count()
 

@@ -292,7 +292,7 @@ def test_a_restart_with_what_is_on_disk(start, rooms):
     here.update_and_wait({"a": 1})
     server.kill()
     here.update({"b": 1})
-    with pytest.raises(RedisUnavailableError, match="may still be applied|withdrawn"):
+    with pytest.raises(RedisUnavailableError, match=r"may still be applied|withdrawn"):
         there.update_and_wait({"c": 1}, timeout=0.2)
     assert there.get("a") == 1, "what is here can be read"
     eventually(lambda: not here.stats().connected)
@@ -545,12 +545,8 @@ def test_a_child_that_was_forked_off_makes_its_own(server, rooms):
         code = 1
         try:
             for call in (lambda: room.update({"a": 1}), room.join, room.create_publisher):
-                try:
+                with pytest.raises(RuntimeError, match="forked"):
                     call()
-                except RuntimeError as error:
-                    assert "forked" in str(error)
-                else:
-                    raise AssertionError(call)
             room.close()
             del publisher
             with RedisMultiView(server.url, room.name) as own:

@@ -1,7 +1,7 @@
 """Processes write at random while Redis is stopped, cut off, restarted, wiped and failed over.
 
-In the end all replicas, all local views and Redis say the same; every update was seen whole; and what
-was acknowledged is there, unless Redis itself was made to forget it.
+In the end all replicas, all local views and Redis say the same; every update was seen whole; and
+what was acknowledged is there, unless Redis itself was made to forget it.
 """
 
 from __future__ import annotations

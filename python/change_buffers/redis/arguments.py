@@ -63,7 +63,7 @@ def check(
     gather: object,
     stream_length: object,
     timeout: object,
-    on_status: object,
+    on_status: Any,
 ) -> None:
     """Check what a room is made with."""
     if isinstance(url, redis.Redis):
@@ -92,7 +92,8 @@ def _check_client(client: redis.Redis) -> None:
     limit = settings.get("socket_timeout")
     if limit is not None and limit < 2 * BLOCK:
         raise ValueError(
-            f"url must be a client with a socket_timeout of more than {2 * BLOCK} seconds, not {limit}"
+            "url must be a client with a socket_timeout of more than "
+            f"{2 * BLOCK} seconds, not {limit}"
         )
 
 

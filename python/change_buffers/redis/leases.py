@@ -1,8 +1,8 @@
 """Leases: what a process owns goes when it is not heard of any more.
 
-No clock is asked. Each process counts on, and looks how far the others have counted. Whoever has not
-counted on at several looks in a row is gone, as far as Redis still has that same count: whoever says so
-first removes the keys, once. A process that was stopped itself has not looked meanwhile.
+No clock is asked. Each process counts on, and looks how far the others have counted. Whoever has
+not counted on at several looks in a row is gone, as far as Redis still has that same count: whoever
+says so first removes the keys, once. A process that was stopped itself has not looked meanwhile.
 """
 
 from __future__ import annotations

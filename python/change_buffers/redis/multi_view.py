@@ -37,12 +37,12 @@ class RedisMultiView(DictionaryChangeMultiView):
     """A multi-view that any number of processes share, on any number of hosts, through one Redis.
 
     `update()` goes to Redis first and is seen, here too, when it comes back: all processes see the
-    same changes in the same order, each update whole, with the same versions. While Redis is slow or
-    away, updates gather, of each key the last, and what is here can be read.
+    same changes in the same order, each update whole, with the same versions. While Redis is slow
+    or away, updates gather, of each key the last, and what is here can be read.
 
-    It joins the room by `with`, `async with` or `join()`. Any number of threads and of asyncio tasks
-    may call any method at any time. Values are what MessagePack makes of them. An object is one
-    process' own: after a fork, the child makes one for itself.
+    It joins the room by `with`, `async with` or `join()`. Any number of threads and of asyncio
+    tasks may call any method at any time. Values are what MessagePack makes of them. An object is
+    one process' own: after a fork, the child makes one for itself.
 
     Args:
         url: Where Redis or Valkey is, `redis://HOST:PORT/NUMBER`, as `redis.Redis.from_url()` takes
@@ -52,7 +52,8 @@ class RedisMultiView(DictionaryChangeMultiView):
         codec: How values are encoded, the same in all processes of a room.
         history: Removed keys that are remembered here, as of any multi-view.
         lease: Seconds after which the keys of publishers go whose process is not heard of.
-        gather: Seconds between two messages to Redis at least, while updates come one after the other.
+        gather: Seconds between two messages to Redis at least, while updates come one after the
+            other.
         stream_length: So many updates are kept in Redis, for processes that fall behind.
         timeout: Seconds to wait for Redis at most, where no other time is given.
         on_status: Called, in a thread of the room, with what has happened and details, two
@@ -155,7 +156,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
         for publisher in self._replica.publishers():
             publisher.close()
-        has_sent = self._has_sent(deadline)
+        has_sent = bool(self._threads) and self._writer.has_sent(deadline)
         self._link.closing.set()
         self._outgoing.ring()
         me = threading.current_thread()
@@ -166,7 +167,7 @@ class RedisMultiView(DictionaryChangeMultiView):
                 thread.join(0.05)
                 if time.monotonic() > deadline + 0.2:
                     break
-        if has_sent and self._threads:
+        if has_sent:
             self._link.depart()
         error = RedisUnavailableError("the room was closed before Redis had answered")
         for batch in self._outgoing.close():
@@ -175,15 +176,6 @@ class RedisMultiView(DictionaryChangeMultiView):
         self._arrivals.give_up(error)
         super().freeze()
         self._link.hang_up()
-
-    def _has_sent(self, deadline: float) -> bool:
-        while self._threads and self._link.connected:
-            if not self._writer.is_busy and not self._outgoing.is_waiting():
-                return True
-            if time.monotonic() >= deadline:
-                break
-            time.sleep(0.002)
-        return False
 
     def __enter__(self) -> Self:
         """Join the room."""
@@ -230,21 +222,22 @@ class RedisMultiView(DictionaryChangeMultiView):
         Args:
             updates: Mapping of `str` keys to values that can be encoded, or `None`.
             removals: Iterable of `str` keys, or `None`.
-            unchanged_since: A version of the room, or `None`. The update is refused if a key that it
-                names has changed after that, in whichever process. A key that is not there counts as
-                changed by the last removal of any key.
+            unchanged_since: A version of the room, or `None`. The update is refused if a key that
+                it names has changed after that, in whichever process. A key that is not there
+                counts as changed by the last removal of any key.
 
         Raises:
             ObjectFrozenError: The room is frozen, or was closed here.
-            KeyOwnedError: A key belongs to an exclusive publisher, as far as is known here. If that is
-                found out later, the update is refused all the same; `update_and_wait()` tells.
+            KeyOwnedError: A key belongs to an exclusive publisher, as far as is known here. If
+                that is found out later, the update is refused then; `update_and_wait()` tells.
             ConflictError: A key has changed after `unchanged_since`, or that is not known.
             RedisUnavailableError: With `unchanged_since`, Redis has not answered in time.
             RedisRefusedError: With `unchanged_since`, Redis refuses; the message says why.
             TypeError: As for any multi-view.
             ValueError: A value cannot be encoded, the message names its key; or there has been no
                 version `unchanged_since`.
-            RuntimeError: The room was not joined, or it is that of the process that forked this one.
+            RuntimeError: The room was not joined, or it is that of the process that forked this
+                one.
         """
         self._updates.update(updates, removals, unchanged_since, None)
 

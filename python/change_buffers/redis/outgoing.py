@@ -11,14 +11,12 @@ from collections import deque
 from collections.abc import Collection
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from change_buffers import ObjectFrozenError, Publisher
 
 if TYPE_CHECKING:
     from change_buffers.redis.publisher import RedisPublisher
-
-Owner: TypeAlias = "RedisPublisher | None"
 
 # So many updates of a batch are remembered by themselves, should one of them be refused.
 _MOST_PARTS = 256
@@ -42,8 +40,8 @@ class Batch:
         # The one that it is a version of.
         self.epoch = epoch
         self.future = future
-        self.updates: dict[str, tuple[bytes, Owner]] = {}
-        self.removals: dict[str, Owner] = {}
+        self.updates: dict[str, tuple[bytes, RedisPublisher | None]] = {}
+        self.removals: dict[str, RedisPublisher | None] = {}
         # Publishers that leave, with the keys that may be theirs.
         self.leaves: dict[RedisPublisher, set[str]] = {}
         # The same by update; none if there are too many to know.
@@ -54,7 +52,9 @@ class Batch:
         """Whether more may be added: it is nobody's in particular."""
         return self.future is None and self.kind == "update"
 
-    def add(self, updates: dict[str, bytes], removals: Collection[str], by: Owner) -> None:
+    def add(
+        self, updates: dict[str, bytes], removals: Collection[str], by: RedisPublisher | None
+    ) -> None:
         """Merge a later update, as a buffer does."""
         mine, gone = self.updates, self.removals
         for key, fragment in updates.items():
@@ -66,7 +66,7 @@ class Batch:
             gone[key] = by
 
     def leave(self, publisher: RedisPublisher, keys: set[str]) -> None:
-        """Have a publisher leave: what it has set here goes, and of the rest what still is its own."""
+        """Have a publisher leave: what it has set here goes, and what is its own elsewhere."""
         own = [key for key, (_, by) in self.updates.items() if by is publisher]
         for key in own:
             del self.updates[key]
@@ -103,15 +103,17 @@ class Outgoing:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._batches: deque[Batch] = deque()
-        # Publishers that were dropped: a finalizer may run in the middle of anything, so it takes no
-        # lock.
+        # Publishers that were dropped: a finalizer may run in the middle of anything, so it takes
+        # no lock.
         self._dropped: deque[RedisPublisher] = deque()
         # `put()` of this kind of queue can be called from anywhere, finalizers included.
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._is_rung = False
         self._is_closed = False
 
-    def update(self, updates: dict[str, bytes], removals: Collection[str], by: Owner) -> None:
+    def update(
+        self, updates: dict[str, bytes], removals: Collection[str], by: RedisPublisher | None
+    ) -> None:
         """Add an update that nobody waits for."""
         with self._lock:
             batch = self._open()

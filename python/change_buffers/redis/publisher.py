@@ -48,8 +48,8 @@ class RedisPublisher(Publisher):
     ) -> None:
         """Change the room as the publisher: as `RedisMultiView.update()`.
 
-        What an exclusive publisher has not yet for itself alone is asked of Redis first: that waits for
-        the answer.
+        What an exclusive publisher has not yet for itself alone is asked of Redis first: that
+        waits for the answer.
         """
         self._room._updates.update(updates, removals, unchanged_since, self)
 

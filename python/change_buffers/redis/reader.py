@@ -1,8 +1,8 @@
 """The reader: one thread that follows the room, and believes nothing.
 
-Each entry must be the next one, of the same epoch, and name the token of the one before. While it has
-nothing to read, it compares epoch, version and token. Anything else ends in a snapshot, of which the
-difference to what is here is applied as one change.
+Each entry must be the next one, of the same epoch, and name the token of the one before. While it
+has nothing to read, it compares epoch, version and token. Anything else ends in a snapshot, of
+which the difference to what is here is applied as one change.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Reader:
             link.check_release()
         diverged = self._why is not None and self._why.diverged
         count = self._leases.count()
-        epoch, version, token = link.call(EXAMINE, link.origin, count, int(diverged))
+        epoch, version, _ = link.call(EXAMINE, link.origin, count, int(diverged))
         known = link.known
         is_level = (
             self._has_content

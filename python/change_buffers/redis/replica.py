@@ -149,7 +149,7 @@ class Replica:
         self._writer.arrivals.all_there(self._link.known.version)
 
     def have_left(self, publishers: list[RedisPublisher]) -> None:
-        """Close publishers here once their keys have gone: nothing must go with them but by Redis."""
+        """Close publishers here once their keys have gone: these must go by Redis alone."""
         if not (publishers or self._leaving):
             return
         with self._lock:

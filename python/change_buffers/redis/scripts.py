@@ -8,7 +8,8 @@ A room is seven keys under one hash tag, so they are on one node of a cluster:
 * `stream`: one entry an update, `<version>-0`.
 * `versions`, a hash: key -> version of its last change.
 * `owners`, a hash: key -> publisher whose last change it was.
-* `writers`, a hash: process -> number and version of its last update, so that a retry is recognised.
+* `writers`, a hash: process -> number and version of its last update, so that a retry is
+recognised.
 * `beats`, a hash: process -> a count that goes on as long as it is there.
 
 Nothing here reads a clock: neither that of Redis nor that of a host can be trusted to go forward.

@@ -85,6 +85,16 @@ class Writer:
                     self.link.closing.wait(self.gather)
             self.is_busy = False
 
+    def has_sent(self, deadline: float) -> bool:
+        """Wait until all is sent, but no longer than Redis answers; say whether it is."""
+        while self.link.connected:
+            if not self.is_busy and not self.outgoing.is_waiting():
+                return True
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.002)
+        return False
+
     def send(self, batch: Batch) -> None:
         """Send a batch until there is an answer, and tell those whom it concerns."""
         if batch.is_empty():
@@ -93,7 +103,7 @@ class Writer:
             return
         try:
             self._send(batch)
-        except Exception as error:
+        except Exception:
             if self.link.closing.is_set():
                 error = RedisUnavailableError("the room was closed before Redis had answered")
                 if batch.future is not None:

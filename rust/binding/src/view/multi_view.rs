@@ -69,7 +69,7 @@ impl DictionaryChangeMultiView {
     /// Apply a change that was made elsewhere: how a replica follows another store.
     ///
     /// It is one atomic step, as an update is, but it has its version from there, and no exclusive
-    /// publisher refuses it. Without a key it gives the content that version all the same. If
+    /// publisher refuses it. Without a key it only sets the version. If
     /// versions have been left out, no view can go on from an earlier one: it begins anew, with a
     /// complete change.
     ///
