@@ -39,6 +39,7 @@ EXCEPT = {
     "test_publishers_and_their_keys_are_counted": OTHER_ERRORS,
     "test_dropping_one_within_an_update_of_the_same_multi_view": ONE_PROCESS,
     "test_whoever_is_yet_to_follow_without_it_does_not_keep_it": ONE_PROCESS,
+    "test_it_can_be_subclassed": ONE_PROCESS,
     "test_the_classes_can_be_extended": ONE_PROCESS,
     "test_what_is_removed_by_the_publisher_is_not_kept_for_a_view_without_it": ONE_PROCESS,
 }
