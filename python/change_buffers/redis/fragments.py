@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from change_buffers.codecs import MessagePackCodec
 
-# So many values are remembered at least, so many twice at most.
-_REMEMBERED = 4096
+# So many values are remembered at least, twice as many at most.
+_REMEMBERED = 2048
 
 
 class Fragments:
@@ -16,13 +15,18 @@ class Fragments:
 
     def __init__(self, codec: MessagePackCodec) -> None:
         self._codec = codec
+        self._shared = MessagePackCodec(self.packb, codec.decode_value)
+        self._is_wanted = False
         # By identity. The value is held, so that no other can have the same.
         self._new: dict[int, tuple[Any, bytes]] = {}
         self._old: dict[int, tuple[Any, bytes]] = {}
 
-    def remember(self, value: Any, fragment: bytes) -> None:
-        """Note what a value was."""
-        self._new[id(value)] = (value, fragment)
+    def remember(self, values: list[Any], fragments: list[bytes]) -> None:
+        """Note what values were, if anybody has asked for the codec."""
+        if not self._is_wanted:
+            return
+        for value, fragment in zip(values, fragments, strict=True):
+            self._new[id(value)] = (value, fragment)
         if len(self._new) >= _REMEMBERED:
             self._old, self._new = self._new, {}
 
@@ -31,6 +35,8 @@ class Fragments:
         found = self._new.get(id(value)) or self._old.get(id(value))
         return found[1] if found is not None else self._codec.encode_value(value)
 
-    def codec(self, decode: Callable[[bytes], Any]) -> MessagePackCodec:
-        """Make a codec that takes the bytes as they came."""
-        return MessagePackCodec(self.packb, decode)
+    @property
+    def codec(self) -> MessagePackCodec:
+        """A codec that takes the bytes as they came."""
+        self._is_wanted = True
+        return self._shared

@@ -72,7 +72,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         codec: MessagePackCodec | None = None,
         history: SupportsIndex = 0,
         lease: float = 10.0,
-        gather: float = 0.002,
+        gather: float = 0.003,
         stream_length: int = 10_000,
         timeout: float = 5.0,
         on_status: Callable[[str, str], object] | None = None,
@@ -84,7 +84,6 @@ class RedisMultiView(DictionaryChangeMultiView):
         self._process = os.getpid()
         self._link = Link(connect(url), name, on_status)
         self._fragments = Fragments(self._codec)
-        self._shared_codec = self._fragments.codec(self._codec.decode_value)
         self._outgoing = Outgoing()
         self._arrivals = Arrivals()
         self._numbers = count()
@@ -339,7 +338,7 @@ class RedisMultiView(DictionaryChangeMultiView):
     @property
     def codec(self) -> MessagePackCodec:
         """A codec for `change.encode()` that takes the bytes of values as they came from Redis."""
-        return self._shared_codec
+        return self._fragments.codec
 
     def stats(self) -> RedisStats:  # type: ignore[override]
         """Count keys, views and more, and what the line to Redis has been doing."""
