@@ -54,6 +54,7 @@ def test_a_skip_fails_where_the_package_is_to_be_had(
     folder.mkdir(parents=True)
     for name in ("conftest.py", "packages.py"):
         shutil.copy(WORKS_WITH / name, folder)
+    shutil.copy(WORKS_WITH.parent / "skips.py", folder)
     (folder / "test_it.py").write_text(TESTS)
     (folder / "test_module.py").write_text("import pytest\npytest.importorskip('missing_one')\n")
     (tmp_path / "pyproject.toml").write_text(GROUP.format(marker=marker))

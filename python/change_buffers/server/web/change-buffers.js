@@ -138,6 +138,7 @@ class Room extends EventTarget {
   }
 
   async #tellFollowing() {
+    const before = this.#followed;
     this.#followed = this.#following;
     this.#awaited += 1;
     try {
@@ -145,6 +146,7 @@ class Room extends EventTarget {
     } catch (error) {
       if (error.kind === "lost") return; // The next connection begins with it.
       this.#awaited -= 1;
+      this.#followed = before;
       throw error;
     }
   }
@@ -165,6 +167,8 @@ class Room extends EventTarget {
     let isFirst = false;
     try {
       const message = JSON.parse(data);
+      const isOrdered = Number.isSafeInteger(message.version);
+      if ((message.state || message.done !== undefined) && !isOrdered) throw new TypeError("there is no version");
       if (message.welcome) this.#welcome = message.welcome;
       if (message.state) {
         isFirst = this.#status !== "open";
