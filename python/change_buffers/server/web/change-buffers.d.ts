@@ -3,7 +3,7 @@ export type Value = null | boolean | number | string | Value[] | { [name: string
 
 /** All times are in seconds. */
 export interface FollowOptions {
-  /** How long the server gathers changes before it sends them. Without it, the server's own pace. */
+  /** How long the server gathers changes before it sends them; 0 for as short as it allows. Without it, its own pace. */
   interval?: number;
   /** Follow only the keys that begin with one of these; null for all keys. */
   prefixes?: string[] | null;
@@ -28,7 +28,10 @@ export interface ChangeEvent<V = Value> extends Event {
   readonly removals: Set<string>;
 }
 
-/** "connecting", at first and after a connection is lost; "open" when everything is there; "closed" after `close()`. */
+/**
+ * "connecting", at first and after a connection is lost; "open" when everything is there; "closed" after `close()`, and when
+ * the server has said that this client is not to come back.
+ */
 export type Status = "connecting" | "open" | "closed";
 
 export interface StatusEvent extends Event {
@@ -47,8 +50,11 @@ export interface RoomErrorEvent extends Event {
 /** What the server allows; what is not named has no limit. */
 export interface Limits {
   readonly message_bytes?: number;
+  /** How many keys a client may have. */
   readonly keys?: number;
-  readonly bytes?: number;
+  /** How much memory they may take. */
+  readonly state_bytes?: number;
+  /** How many keys a client may name in a second, over some time. */
   readonly updates_per_second?: number;
 }
 
@@ -136,7 +142,8 @@ export class RoomError extends Error {
   constructor(kind: string, message: string, where?: string);
   /**
    * What the server says, as "not_allowed" or "too_large"; or "lost", a connection ended; "closed",
-   * by `close()`; "protocol", a message of the server made no sense.
+   * by `close()`; "refused", the server does not want this client; "protocol", a message of the
+   * server made no sense.
    */
   readonly kind: string;
   /** Which part of a message, as "state.updates['x']"; empty if it is about none. */

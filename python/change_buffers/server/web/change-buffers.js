@@ -12,6 +12,7 @@ import { Outgoing } from "./change-buffers/outgoing.js";
 
 const FOLLOWING = { interval: undefined, prefixes: undefined };
 const OPTIONS = { ...FOLLOWING, name: undefined, sendInterval: 1 / 30, timeout: 10, minRetry: 0.5, maxRetry: 15 };
+const NOT_WELCOME = 1008; // With this code the server says that one is not to come back.
 const NO_CHANGE = '"state":{"updates":{},"removals":[]}';
 
 /** Enter a room. */
@@ -118,12 +119,7 @@ class Room extends EventTarget {
   }
 
   close() {
-    if (this.#status === "closed") return;
-    const error = new RoomError("closed", "the room has been left");
-    this.#line.close();
-    this.#outgoing.close(error);
-    this.#ready.reject(error);
-    this.#setStatus("closed");
+    if (this.#status !== "closed") this.#end(new RoomError("closed", "the room has been left"));
   }
 
   #setFollowing(following) {
@@ -167,8 +163,6 @@ class Room extends EventTarget {
     let isFirst = false;
     try {
       const message = JSON.parse(data);
-      const isOrdered = Number.isSafeInteger(message.version);
-      if ((message.state || message.done !== undefined) && !isOrdered) throw new TypeError("there is no version");
       if (message.welcome) this.#welcome = message.welcome;
       if (message.state) {
         isFirst = this.#status !== "open";
@@ -196,10 +190,11 @@ class Room extends EventTarget {
       for (const [key, text] of this.#content.claims(updates)) this.#outgoing.claim(key, text);
     }
     this.#content.tell(updates, removals, isComplete);
-    this.#version = version;
+    this.#version = version ?? this.#version;
+    if (!Number.isSafeInteger(this.#version)) throw new TypeError("there is no version");
     if (complete && !isFirst) this.#awaited -= 1;
     const isAll = this.#awaited === 0 && this.#followed === this.#following;
-    this.#token = isAll ? `${this.#welcome.epoch}.${version}` : "";
+    this.#token = isAll ? `${this.#welcome.epoch}.${this.#version}` : "";
   }
 
   #opened() {
@@ -211,9 +206,20 @@ class Room extends EventTarget {
   }
 
   #lost(reason, retryIn, code) {
+    if (code === NOT_WELCOME) {
+      this.#end(new RoomError("refused", reason), reason);
+      return;
+    }
     this.#outgoing.lost(new RoomError("lost", reason), code);
     this.#emitSoon();
     this.#setStatus("connecting", { reason, retryIn });
+  }
+
+  #end(error, reason) {
+    this.#line.close();
+    this.#outgoing.close(error);
+    this.#ready.reject(error);
+    this.#setStatus("closed", { reason });
   }
 
   #setStatus(status, { reason = "", retryIn = 0 } = {}) {

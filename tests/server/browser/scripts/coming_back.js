@@ -1,4 +1,4 @@
-import { FakeSocket, equal, pause, rejected, until, withRoom } from "./fake_server.js";
+import { FakeSocket, equal, pause, rejected, withRoom } from "./fake_server.js";
 
 const resume = socket => socket.url.searchParams.get("resume");
 
@@ -173,6 +173,20 @@ export const own_keys_that_are_refused_are_let_go = () => withRoom({}, async par
   const third = await socket(2);
   third.accept({});
   equal((await third.message(0)).state.updates, { title: "mine" });
+});
+
+export const who_is_not_welcome_does_not_come_back = () => withRoom({}, async ({ room, socket }) => {
+  const statuses = [];
+  room.onstatus = ({ status, reason, retryIn }) => statuses.push([status, reason, retryIn]);
+  const ready = rejected(room.ready);
+  const answer = rejected(room.set("a", 1));
+  const server = await socket();
+  server.onopen({});
+  server.drop(1008, "who are you?");
+  equal([(await ready).kind, (await answer).kind], ["refused", "refused"]);
+  equal([statuses, room.status], [[["closed", "who are you?", 0]], "closed"]);
+  await pause(0.1);
+  equal(FakeSocket.all.length, 1);
 });
 
 export const attempts_become_rarer_and_are_not_all_at_once = () =>

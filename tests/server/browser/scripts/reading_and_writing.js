@@ -1,4 +1,4 @@
-import { FakeSocket, equal, pause, rejected, thrown, withRoom } from "./fake_server.js";
+import { FakeSocket, equal, pause, rejected, thrown, until, withRoom } from "./fake_server.js";
 
 const message = (updates, removals, id) => ({ state: { updates, removals }, id });
 
@@ -99,11 +99,11 @@ export const of_each_key_the_last_is_sent = () => withRoom({ sendInterval: 0.05 
   room.set("a", 2);
   room.set("b", 1);
   room.delete("b");
-  equal(await server.message(0), message({ early: 1 }, [], 1));
+  equal(await server.message(0), message({ early: 1, a: 2 }, ["b"], 1));
   for (let x = 0; x <= 100; x += 1) room.set("a", x);
   await pause(0.01);
   equal(server.sent.length, 1);
-  equal(await server.message(1), message({ a: 100 }, ["b"], 2));
+  equal(await server.message(1), message({ a: 100 }, [], 2));
 });
 
 export const an_update_stays_whole = () => withRoom({}, async ({ room, socket }) => {
@@ -165,6 +165,45 @@ export const too_much_is_sent_later = () => withRoom({}, async ({ room, socket }
   equal(await server.message(1), message({ a: 2, b: 1 }, [], 2));
   server.done(2);
   equal(await Promise.all(answers), [2, 2]);
+});
+
+export const what_is_always_too_much_is_given_up = () => withRoom({}, async ({ room, socket }) => {
+  const server = await socket();
+  server.accept({});
+  const answer = rejected(room.set("a", 1));
+  const sent = [];
+  for (let index = 0; index < 3; index += 1) {
+    await until(() => server.sent.length > index, 20);
+    sent.push(performance.now());
+    server.refuse("rate");
+  }
+  equal((await answer).kind, "rate");
+  equal(room.has("a"), false);
+  equal([sent[1] - sent[0] > 900, sent[2] - sent[1] > 1900], [true, true]);
+});
+
+export const many_keys_are_sent_in_parts = () => withRoom({}, async ({ room, socket }) => {
+  const server = await socket();
+  for (let index = 0; index < 25; index += 1) room.set(`k${index}`, index);
+  server.accept({}, 1, { limits: { updates_per_second: 100 } });
+  await server.message(0);
+  const whole = room.update(Object.fromEntries([...Array(150).keys()].map(index => [`w${index}`, index])));
+  const started = performance.now();
+  equal(Object.keys((await server.message(1)).state.updates).length, 150); // That one stays whole.
+  equal(performance.now() - started > 200, true); // 25 keys had been named.
+  for (let index = 0; index < 150; index += 1) room.set(`m${index}`, index);
+  const last = server.sent.length;
+  server.done(2, server.sent[1]);
+  await whole;
+  equal(Object.keys((await server.message(last)).state.updates).length, 100);
+  equal(Object.keys((await server.message(last + 1)).state.updates).length, 50);
+});
+
+export const a_message_without_a_version_is_of_the_last = () => withRoom({}, async ({ room, socket }) => {
+  const server = await socket();
+  server.accept({ a: 1 }, 7);
+  server.state({ a: 2 }, [], null);
+  equal([room.get("a"), room.version], [2, 7]);
 });
 
 export const the_limits_of_the_server_are_kept = () => withRoom({}, async ({ room, errors, socket }) => {
@@ -239,6 +278,7 @@ export const wrong_options_are_named = () => withRoom({}, async ({ room }) => {
   const complaint = options => thrown(() => connect("ws://room.example", options));
   equal(complaint({ intervall: 1 }).startsWith("TypeError: there is no option intervall, but interval, "), true);
   equal(complaint({ interval: "1" }), 'TypeError: interval must be a number of seconds above 0, not "1"');
+  equal(complaint({ sendInterval: -1 }), "TypeError: sendInterval must be a number of seconds above 0, not -1");
   equal(complaint({ timeout: 0 }), "TypeError: timeout must be a number of seconds above 0, not 0");
   equal(complaint({ minRetry: NaN }), "TypeError: minRetry must be a number of seconds above 0, not NaN");
   equal(complaint({ prefixes: "a." }).startsWith("TypeError: prefixes must be an array"), true);

@@ -16,6 +16,8 @@ export function checkKey(key) {
   return key;
 }
 
+const MAY_BE_0 = ["interval", "sendInterval"]; // As often as the server allows; at once.
+
 function check(name, value) {
   if (name === "name") {
     if (typeof value !== "string") throw new TypeError(`name must be a string, not ${show(value)}`);
@@ -23,7 +25,7 @@ function check(name, value) {
     if (value !== null && !(Array.isArray(value) && value.length && value.every(prefix => typeof prefix === "string"))) {
       throw new TypeError(`prefixes must be an array of at least one string, or null for all, not ${show(value)}`);
     }
-  } else if (!(Number.isFinite(value) && value > 0)) {
+  } else if (!(Number.isFinite(value) && (value > 0 || (value === 0 && MAY_BE_0.includes(name))))) {
     throw new TypeError(`${name} must be a number of seconds above 0, not ${show(value)}`);
   }
 }

@@ -8,6 +8,7 @@ const same = (one, other) =>
 export class Change {
   texts = new Map(); // JSON by key; undefined for one that is removed.
   version = undefined; // Its place in the order of the room, once the server has said so.
+  tries = 0; // How often the server has said that it is too much.
   isClaim = false; // Whether it only says again what had been taken by the server before.
   #waiting = [];
 

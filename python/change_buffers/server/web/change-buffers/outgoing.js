@@ -3,7 +3,8 @@ import { Change } from "./content.js";
 
 const ENVELOPE = 100; // Bytes around the changes of a message, at most.
 const BACKLOG = 64 * 1024; // Bytes that wait in the socket, above which it is given nothing more.
-const RATE_PAUSE = 1; // Seconds, after the server has said that it is too much.
+const PAUSE = 1; // Seconds, after the server has said that it is too much.
+const TRIES = 2; // So often it is tried again.
 
 const now = () => performance.now() / 1000;
 
@@ -20,6 +21,7 @@ export class Outgoing {
   #sent = new Map(); // By id: what has not been answered.
   #lastId = 0;
   #sendAt = 0;
+  #pause = PAUSE;
   #isScheduled = false;
 
   constructor(content, line, interval, fail) {
@@ -59,7 +61,8 @@ export class Outgoing {
     this.limits = limits;
     this.#isOpen = true;
     this.#sendAt = 0;
-    this.#flush();
+    this.#pause = PAUSE;
+    this.#schedule();
   }
 
   lost(error, code) {
@@ -88,6 +91,7 @@ export class Outgoing {
     if (!sent) return;
     this.#sent.delete(id);
     this.delay = now() - sent.at;
+    this.#pause = PAUSE;
     sent.resolve?.();
     for (const change of sent.changes) {
       change.version = version;
@@ -102,8 +106,13 @@ export class Outgoing {
     if (!sent) this.#fail(error);
     else if (sent.reject) sent.reject(error);
     else if (error.kind === "rate") {
-      this.#sendAt = now() + RATE_PAUSE;
-      for (const change of sent.changes) this.#restore(change);
+      this.#sendAt = now() + this.#pause;
+      this.#pause *= 2;
+      for (const change of sent.changes) {
+        change.tries += 1;
+        if (change.tries > TRIES) this.#giveUp(change, error);
+        else this.#restore(change);
+      }
     } else if (sent.changes.length === 1) this.#giveUp(sent.changes[0], error);
     else {
       // One of them is to blame: each is tried by itself.
@@ -145,24 +154,30 @@ export class Outgoing {
       this.#schedule();
       return;
     }
-    const { message_bytes: most = Infinity, updates_per_second: rate = Infinity } = this.limits;
-    this.#sendAt = now() + Math.max(this.#interval, 1 / rate);
-    if (this.#line.backlog > BACKLOG) {
-      this.#schedule();
-      return;
+    let seconds = this.#interval;
+    if (this.#line.backlog <= BACKLOG) {
+      const { message_bytes: most = Infinity, updates_per_second: rate = Infinity } = this.limits;
+      const batch = this.#batch(most, rate);
+      const keys = batch.reduce((sum, change) => sum + change.texts.size, 0);
+      seconds = Math.max(seconds, keys / rate);
+      this.#post(batch);
     }
-    const changes = [...this.#unsent];
-    this.#unsent.clear();
-    let [batch, size] = [[], ENVELOPE];
-    for (const change of changes) {
-      if (batch.length && size + change.size > most) {
-        this.#post(batch);
-        [batch, size] = [[], ENVELOPE];
-      }
+    this.#sendAt = now() + seconds;
+    if (this.#unsent.size) this.#schedule();
+  }
+
+  /** Take changes for one message, which may have so many bytes and name so many keys. */
+  #batch(mostBytes, mostKeys) {
+    const batch = [];
+    let [bytes, keys] = [ENVELOPE, 0];
+    for (const change of this.#unsent) {
+      bytes += change.size;
+      keys += change.texts.size;
+      if (batch.length && (bytes > mostBytes || keys > mostKeys)) break;
       batch.push(change);
-      size += change.size;
+      this.#unsent.delete(change);
     }
-    this.#post(batch);
+    return batch;
   }
 
   #post(changes) {
