@@ -55,8 +55,7 @@ class Tab:
     @property
     def chrome(self) -> Chrome:
         """The browser, turned to this page."""
-        if self._chrome.current_window_handle != self._handle:
-            self._chrome.switch_to.window(self._handle)
+        self._chrome.switch_to.window(self._handle)
         return self._chrome
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -92,3 +91,5 @@ class Tab:
 
     def close(self) -> None:
         self.chrome.close()
+        # Or else the next command would be for a window that is gone.
+        self._chrome.switch_to.window(self._chrome.window_handles[0])
