@@ -89,6 +89,12 @@ class Tab:
         """Give what was logged since the last time."""
         return [entry["message"] for entry in self.chrome.get_log("browser")]
 
+    def bring_to_front(self) -> None:
+        """Have it seen again: one that was frozen stays hidden until somebody turns to it."""
+        self.chrome.switch_to.new_window("tab")
+        self._chrome.close()
+        self._chrome.switch_to.window(self._handle)
+
     def close(self) -> None:
         self.chrome.close()
         # Or else the next command would be for a window that is gone.
