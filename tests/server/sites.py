@@ -158,7 +158,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(room: DictionaryChangeMultiView | None = None, **options: Any) -> AsyncIterator[Site]:
+async def site(
+    room: DictionaryChangeMultiView | None = None, **options: Any
+) -> AsyncIterator[Site]:
     """Serve a room, of its own or that one, on a port that is free."""
     if room is None:
         room = DictionaryChangeMultiView(history=1000)

@@ -14,7 +14,7 @@ from change_buffers import DictionaryChangeMultiView
 pytest.importorskip("msgpack")
 pytest.importorskip("websockets")
 
-from change_buffers.server import Limits, Permission, Refusal, Request, Room, Session  # noqa: E402
+from change_buffers.server import Limits, Permission, Refusal, Request, Room, Session
 
 JSON = "change-buffers.json"
 
@@ -270,7 +270,9 @@ def test_an_answer_comes_to_those_who_ask_for_one() -> None:
     room = make_room()
     session = join(room)
     taken(session)
-    assert say(session, state={"updates": {"a": 1}}, id="first") == [{"done": "first", "version": 1}]
+    assert say(session, state={"updates": {"a": 1}}, id="first") == [
+        {"done": "first", "version": 1}
+    ]
     assert say(session, id=2) == [{"done": 2, "version": 1}]
     assert say(session, command={"name": "of NanoVer"}) == []
 

@@ -85,7 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         """There is somebody."""
         # Those of uvloop have all that a transport has, but say they are none.
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        # It says so as soon as it keeps anything back, and when that has gone.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         if not self._server.took_in(self):
             self._transport.abort()
 
