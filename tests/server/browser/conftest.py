@@ -43,6 +43,7 @@ def files() -> Iterator[str]:
 def open_tab(chrome: Chrome) -> Iterator[Callable[[str], Tab]]:
     """Open pages, which are closed after the test."""
     tabs: list[Tab] = []
+    chrome.get_log("browser")  # What was logged before is none of this test's.
 
     def open_tab(address: str) -> Tab:
         tabs.append(Tab(chrome, address))

@@ -7,25 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from background import Background
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import serve
 from helpers import HANG
-
-PROCESS = """
-import asyncio, sys
-from change_buffers import DictionaryChangeMultiView
-from change_buffers.server import serve
-
-async def main():
-    async with serve(DictionaryChangeMultiView(), port=int(sys.argv[1])) as server:
-        print(server.port, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
 
 @contextmanager
 def serving(
@@ -51,14 +38,13 @@ class RoomProcess:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-c", PROCESS, str(self.port)]
+        command = [sys.executable, "-m", "change_buffers.server", "--port", str(self.port)]
         self._child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._child.stdout is not None
-        self.port = int(self._child.stdout.readline())
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        self.url = self._child.stdout.readline().split()[-1]
+        port = urlsplit(self.url).port
+        assert port is not None
+        self.port = port
 
     def kill(self) -> None:
         """End it as `kill -9` does: it can do nothing about it."""

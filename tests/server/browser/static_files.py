@@ -23,6 +23,13 @@ class Files(SimpleHTTPRequestHandler):
         folder, _, name = path.lstrip("/").partition("/")
         return str((SCRIPTS if folder == "scripts" else WEB) / name)
 
+    def do_GET(self) -> None:  # noqa: N802, it is called so
+        if self.path == "/favicon.ico":  # which every browser asks for
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", "default-src 'none'; script-src 'self'")
         super().end_headers()

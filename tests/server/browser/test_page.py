@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from background import Background
 from change_buffers import DictionaryChangeMultiView
+from change_buffers.server import Permission, Request
 from chromium import Tab
 from page_parts import (
     content,
@@ -22,6 +24,7 @@ from page_parts import (
     touch,
     until_open,
 )
+from rooms import serving
 
 Open = Callable[[str], Tab]
 
@@ -147,6 +150,44 @@ def test_a_large_room_stays_usable(
     eventually(lambda: "key 00200" in rows(tab), True)
     # All that moves is drawn with the next frame.
     tab.run("await new Promise(requestAnimationFrame)")
+
+
+def test_what_is_refused_is_taken_back_and_said(
+    open_tab: Open, loop: Background, room: DictionaryChangeMultiView
+) -> None:
+    room.update({"locked": "as it was"})
+    allowed = Permission(write=("cursor.", "note"))
+    with serving(loop, room, authorize=lambda request: allowed) as address:
+        tab = open_tab(address)
+        eventually(lambda: rows(tab), {"locked": "as it was"})
+        set_key(tab, "note", "1")
+        set_key(tab, "other", "1")
+        text = tab.until("document.getElementById('error').innerText")
+        assert "only keys with cursor.... or note... are yours" in text
+        eventually(lambda: rows(tab), {"locked": "as it was", "note": "1"})
+        tab.chrome.find_element("css selector", '[aria-label="locked"]').send_keys("!")
+        tab.chrome.find_element("id", "name").click()
+        eventually(lambda: rows(tab)["locked"], "as it was")
+        assert tab.console() == []
+
+
+def test_who_is_not_admitted_is_told_so(
+    open_tab: Open, loop: Background, room: DictionaryChangeMultiView
+) -> None:
+    def authorize(request: Request) -> bool:
+        return request.last("ticket") == "7"
+
+    with serving(loop, room, authorize=authorize) as address:
+        refused, admitted = open_tab(address), open_tab(f"{address}?ticket=7")
+        text = refused.until("document.getElementById('status-text').innerText", is_final)
+        assert text.startswith("Not admitted: ")
+        until_open(admitted)
+        assert refused.run("return room.status") == "closed"
+        assert [*refused.console(), *admitted.console()] == []
+
+
+def is_final(text: str) -> bool:
+    return not text.startswith("Connecti")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
