@@ -64,7 +64,8 @@ class Tab:
             f"""
             const done = arguments[arguments.length - 1];
             (async (...given) => {{ {script} }})(...[...arguments].slice(0, -1))
-                .then(value => done({{value}}), error => done({{error: String(error.stack ?? error)}}))
+                .then(value => done({{value}}))
+                .catch(error => done({{error: String(error.stack ?? error)}}))
             """,
             *arguments,
         )

@@ -37,8 +37,8 @@ def cursors(tab: Tab) -> dict[str, list[float]]:
         const box = document.getElementById("board").getBoundingClientRect();
         return Object.fromEntries([...document.querySelectorAll(".cursor")].map(cursor => {
             const {left, top} = cursor.getBoundingClientRect();
-            const place = [(left - box.left) / (box.width - 12), (top - box.top) / (box.height - 12)];
-            return [cursor.innerText.trim(), place];
+            const [x, y] = [left - box.left, top - box.top];
+            return [cursor.innerText.trim(), [x / (box.width - 12), y / (box.height - 12)]];
         }));
         """
     )
@@ -46,8 +46,8 @@ def cursors(tab: Tab) -> dict[str, list[float]]:
 
 
 def people(tab: Tab) -> set[str]:
-    script = "return [...document.querySelectorAll('#people li')].map(item => item.innerText.trim())"
-    return set(tab.run(script))
+    items = "[...document.querySelectorAll('#people li')]"
+    return set(tab.run(f"return {items}.map(item => item.innerText.trim())"))
 
 
 def rows(tab: Tab) -> dict[str, str]:

@@ -14,6 +14,7 @@ from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import serve
 from helpers import HANG
 
+
 @contextmanager
 def serving(
     loop: Background, room: DictionaryChangeMultiView, port: int = 0, **options: Any

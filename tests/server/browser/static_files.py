@@ -23,7 +23,7 @@ class Files(SimpleHTTPRequestHandler):
         folder, _, name = path.lstrip("/").partition("/")
         return str((SCRIPTS if folder == "scripts" else WEB) / name)
 
-    def do_GET(self) -> None:  # noqa: N802, it is called so
+    def do_GET(self) -> None:
         if self.path == "/favicon.ico":  # which every browser asks for
             self.send_response(204)
             self.end_headers()

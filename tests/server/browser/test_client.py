@@ -27,7 +27,7 @@ def tab(chrome: Chrome, files: str) -> Iterator[Tab]:
 
 @pytest.mark.parametrize(("script", "name"), TESTS)
 def test_of_the_client(tab: Tab, script: str, name: str) -> None:
-    tab.run("const tests = await import(`/scripts/${given[0]}`); await tests[given[1]]();", script, name)
+    tab.run("await (await import(`/scripts/${given[0]}`))[given[1]]()", script, name)
     assert tab.console() == []
 
 

@@ -1,4 +1,4 @@
-"""Connections end, servers are killed, windows sleep: nothing is missed, and nothing stays that is gone."""
+"""Whatever happens to a connection, nothing is missed and nothing stays that is gone."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_window_that_has_slept_catches_up(
 
 
 def complaints(tab: Tab) -> list[str]:
-    """Give what is in the console, besides what the browser logs by itself of each connection lost."""
+    """Give what is in the console, besides what the browser itself says of each lost connection."""
     return [entry for entry in tab.console() if "WebSocket connection to" not in entry]
 
 
@@ -152,9 +152,11 @@ def test_a_line_that_has_died_without_a_word_is_given_up(
     tab.run("await room.set('mine', 1)")
     connection.silence()
     room.update({"b": 1}, ["a"])
-    tab.until("statuses", lambda statuses: statuses[1:] == ["connecting nothing came for 0.4 seconds", "open"])
+    lost = "connecting nothing came for 0.4 seconds"
+    tab.until("statuses", lambda statuses: statuses[1:] == [lost, "open"])
     eventually(lambda: content(tab), {"b": 1, "mine": 1})
-    # The server has not noticed anything: the key has been taken over, and does not go with the old one.
+    # The server has not noticed anything. The key has been taken over, and does not go with the old
+    # connection.
     assert len(resumed(connection)) == 2
     connection.cut()
     tab.until("statuses.length", lambda count: count == 5)
@@ -172,8 +174,9 @@ def test_in_a_storm_with_a_bad_line_everybody_has_the_same_in_the_end(
     storm = """
         globalThis.storm = setInterval(() => {
             const number = Math.floor(Math.random() * 20);
-            const change = Math.random() < 0.3
-                ? room.delete(`${given[0]}.${number}`) : room.set(`${given[0]}.${number}`, {at: performance.now()});
+            const key = `${given[0]}.${number}`;
+            if (Math.random() < 0.3) room.delete(key);
+            else room.set(key, {at: performance.now()});
             room.set("everybody's", Math.random());
         }, 2);
     """
@@ -184,8 +187,8 @@ def test_in_a_storm_with_a_bad_line_everybody_has_the_same_in_the_end(
     def change_on_the_server() -> None:
         lot = random.Random(7)
         while not is_over.wait(0.001):
-            key = f"server.{lot.randrange(50)}"
-            room.update({} if lot.random() < 0.4 else {key: lot.random()}, [f"server.{lot.randrange(50)}"])
+            one, other = (f"server.{lot.randrange(50)}" for _ in range(2))
+            room.update({one: lot.random()} if lot.random() < 0.6 else {}, [other])
 
     thread = threading.Thread(target=change_on_the_server)
     thread.start()
