@@ -99,7 +99,8 @@ class Client:
             raise AssertionError(f"{self.replica} is not {content}") from None
 
     async def complete(self) -> None:
-        await until(lambda: self.completes)
+        """Wait for the first message about the state."""
+        await until(self.state_messages)
 
     async def error(self) -> Content:
         """Wait for the next error, and give it."""
@@ -127,6 +128,8 @@ class Site:
         self.room = room
         self.server = server
         self.address = server.url.replace("http", "ws", 1) + "ws"
+        self.cuts: list[Callable[[], None]] = []
+        """What ends the lines that a test has left open."""
 
     @asynccontextmanager
     async def client(
@@ -156,6 +159,13 @@ class Site:
             await ada.has(self.room.copy_content())
         await until(lambda: "is it well?" not in self.room)
 
+    async def is_well_alone(self) -> None:
+        """See that the room serves one who comes now."""
+        await until(lambda: not self.server._connections)
+        async with self.client() as ada:
+            await ada.update({"is it well?": 1})
+            await ada.has({"is it well?": 1})
+
 
 @asynccontextmanager
 async def site(
@@ -165,4 +175,9 @@ async def site(
     if room is None:
         room = DictionaryChangeMultiView(history=1000)
     async with serve(room, port=0, **options) as server:
-        yield Site(room, server)
+        where = Site(room, server)
+        try:
+            yield where
+        finally:
+            for cut in where.cuts:
+                cut()

@@ -7,6 +7,7 @@ documentation. It needs `pip install change-buffers[server]`.
 """
 
 from change_buffers.server.access import Authorize, Permission, Request
+from change_buffers.server.asgi import asgi_app
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.limits import Limits
 from change_buffers.server.messages import Message
@@ -26,5 +27,6 @@ __all__ = [
     "RoomStats",
     "Server",
     "Session",
+    "asgi_app",
     "serve",
 ]

@@ -102,7 +102,10 @@ def is_welcome(origin: str | None, host: str | None, origins: Iterable[str]) -> 
     """
     if origin is None or "*" in origins or origin in origins:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     if host is None or parts.scheme not in {"http", "https"} or parts.netloc != host.lower():
         return False
     return parts.hostname is not None and _needs_no_name_server(parts.hostname)

@@ -88,12 +88,12 @@ class MessagePack(Format):
             return msgpack.unpackb(data, ext_hook=_refuse_extension, timestamp=1)
         except msgpack.ExtraData:
             raise ValueError("something follows the message") from None
-        except ValueError as error:
-            if type(error) is ValueError and not isinstance(error, UnicodeDecodeError):
-                raise
-            raise ValueError(f"this is not MessagePack: {error}") from None
+        except _ExtensionError:
+            raise
         except (RecursionError, msgpack.StackError):
             raise ValueError("this is nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"this is not MessagePack: {error}") from None
 
     def pack(self, message: Any) -> bytes:
         """Encode a message."""
@@ -109,8 +109,12 @@ class MessagePack(Format):
         return b"".join(parts)
 
 
+class _ExtensionError(ValueError):
+    """What is in the message is MessagePack, but more than is taken."""
+
+
 def _refuse_extension(code: int, data: bytes) -> Any:
-    raise ValueError(f"extensions of MessagePack are not taken, found one of type {code}")
+    raise _ExtensionError(f"extensions of MessagePack are not taken, found one of type {code}")
 
 
 class JSON(Format):

@@ -135,6 +135,12 @@ class Group:
         for session in [*self._members, *self._away]:
             session.end(code, reason)
 
+    def close(self) -> None:
+        """Nobody follows any more: feed the views no longer."""
+        self.stop()
+        self.view.freeze()
+        self._spare.freeze()
+
 
 def pending_in(view: DictionaryChangeBuffer, since: int | None = None) -> DictionaryChange:
     """Flush a view; if there is nothing to give, give a change of nothing at that version."""

@@ -49,7 +49,7 @@ class Limits:
     handshake_seconds: float = 10.0
     ping_seconds: float = 20.0
     stall_seconds: float = 30.0
-    close_seconds: float = 4.0
+    close_seconds: float = 3.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

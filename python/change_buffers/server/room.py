@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server.access import ANYTHING, Authorize, Permission, Request, is_welcome
@@ -138,7 +138,7 @@ class Room:
         group.discard(session)
         if len(group):
             return
-        group.stop()
+        group.close()
         self._private.discard(group)
         same = self._groups.get((group.interval, group.prefixes), [])
         if group in same:
@@ -165,6 +165,16 @@ class Room:
 
 
 AnyRoom: TypeAlias = Room | DictionaryChangeMultiView
+
+
+def room_of(room: AnyRoom, **settings: Any) -> Room:
+    """Make a room of a multi-view, or take one as it is."""
+    if not isinstance(room, Room):
+        return Room(room, **settings)
+    given = [name for name, value in settings.items() if value not in (None, (), INTERVAL)]
+    if given:
+        raise TypeError(f"{', '.join(given)}: the room that was given has its own")
+    return room
 
 
 def paced(group: Group) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from typing import Any
 from change_buffers.server.access import Authorize
 from change_buffers.server.connection import Connection
 from change_buffers.server.limits import Limits
-from change_buffers.server.room import INTERVAL, AnyRoom, Room, paced
+from change_buffers.server.room import INTERVAL, AnyRoom, Room, paced, room_of
 
 log = logging.getLogger("change_buffers.server")
 
@@ -184,13 +184,3 @@ def serve(
         ssl=ssl,
         **options,
     )
-
-
-def room_of(room: AnyRoom, **settings: Any) -> Room:
-    """Make a room of a multi-view, or take one as it is."""
-    if not isinstance(room, Room):
-        return Room(room, **settings)
-    given = [name for name, value in settings.items() if value not in (None, (), INTERVAL)]
-    if given:
-        raise TypeError(f"{', '.join(given)}: the room that was given has its own")
-    return room
