@@ -189,7 +189,7 @@ class Room extends EventTarget {
     if (isFirst) {
       for (const [key, text] of this.#content.claims(updates)) this.#outgoing.claim(key, text);
     }
-    this.#content.tell(updates, removals, isComplete);
+    this.#content.tell(updates, removals, isComplete, version !== null);
     this.#version = version ?? this.#version;
     if (!Number.isSafeInteger(this.#version)) throw new TypeError("there is no version");
     if (complete && !isFirst) this.#awaited -= 1;

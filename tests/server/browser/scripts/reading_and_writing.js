@@ -204,6 +204,13 @@ export const a_message_without_a_version_is_of_the_last = () => withRoom({}, asy
   server.accept({ a: 1 }, 7);
   server.state({ a: 2 }, [], null);
   equal([room.get("a"), room.version], [2, 7]);
+  room.update({ a: 3, b: 3 });
+  await server.message(0);
+  server.state({ a: 4 }, [], null); // Before or after ours: nobody knows, but ours is still to come.
+  equal(room.get("a"), 3);
+  server.done(9);
+  server.state({ a: 5 }, ["b"], null);
+  equal([...room], [["a", 5]]);
 });
 
 export const the_limits_of_the_server_are_kept = () => withRoom({}, async ({ room, errors, socket }) => {
@@ -244,6 +251,19 @@ export const a_socket_that_is_full_is_given_no_more = () => withRoom({}, async (
   equal(await server.message(0), message({ a: 99 }, [], 1));
 });
 
+export const only_so_many_messages_go_unanswered = () =>
+  withRoom({ sendInterval: 0 }, async ({ room, socket }) => {
+    const server = await socket();
+    server.accept({});
+    for (let x = 0; x < 200; x += 1) {
+      room.set("a", x);
+      await pause();
+    }
+    equal(server.sent.length, 60);
+    for (const sent of [...server.sent]) server.done(2, sent);
+    equal((await server.message(60)).state.updates, { a: 199 });
+  });
+
 export const a_value_is_as_it_was_when_it_was_set = () => withRoom({}, async ({ room, socket }) => {
   const server = await socket();
   server.accept({});
@@ -277,10 +297,12 @@ export const wrong_options_are_named = () => withRoom({}, async ({ room }) => {
   const { connect } = await import("/web/change-buffers.js");
   const complaint = options => thrown(() => connect("ws://room.example", options));
   equal(complaint({ intervall: 1 }).startsWith("TypeError: there is no option intervall, but interval, "), true);
-  equal(complaint({ interval: "1" }), 'TypeError: interval must be a number of seconds above 0, not "1"');
-  equal(complaint({ sendInterval: -1 }), "TypeError: sendInterval must be a number of seconds above 0, not -1");
-  equal(complaint({ timeout: 0 }), "TypeError: timeout must be a number of seconds above 0, not 0");
-  equal(complaint({ minRetry: NaN }), "TypeError: minRetry must be a number of seconds above 0, not NaN");
+  equal(complaint({ interval: "1" }), 'TypeError: interval must be a number of seconds above 0, up to 86400, not "1"');
+  equal(complaint({ sendInterval: -1 }), "TypeError: sendInterval must be a number of seconds above 0, up to 86400, not -1");
+  for (const value of [0, NaN, Infinity, 1e7, null, true]) {
+    const text = `TypeError: timeout must be a number of seconds above 0, up to 86400, not ${value}`;
+    equal(complaint({ timeout: value }), text);
+  }
   equal(complaint({ prefixes: "a." }).startsWith("TypeError: prefixes must be an array"), true);
   equal(complaint({ prefixes: [] }).startsWith("TypeError: prefixes must be an array"), true);
   equal(complaint({ name: 3 }), "TypeError: name must be a string, not 3");

@@ -16,6 +16,7 @@ export function checkKey(key) {
   return key;
 }
 
+const DAY = 24 * 60 * 60; // Timers of browsers don't go on for ever.
 const MAY_BE_0 = ["interval", "sendInterval"]; // As often as the server allows; at once.
 
 function check(name, value) {
@@ -25,8 +26,8 @@ function check(name, value) {
     if (value !== null && !(Array.isArray(value) && value.length && value.every(prefix => typeof prefix === "string"))) {
       throw new TypeError(`prefixes must be an array of at least one string, or null for all, not ${show(value)}`);
     }
-  } else if (!(Number.isFinite(value) && (value > 0 || (value === 0 && MAY_BE_0.includes(name))))) {
-    throw new TypeError(`${name} must be a number of seconds above 0, not ${show(value)}`);
+  } else if (!(value <= DAY && (value > 0 || (value === 0 && MAY_BE_0.includes(name)))) || typeof value !== "number") {
+    throw new TypeError(`${name} must be a number of seconds above 0, up to ${DAY}, not ${show(value)}`);
   }
 }
 

@@ -86,19 +86,22 @@ export class Content {
     }
   }
 
-  /** What the server tells; if it is complete, nothing else is there. */
-  tell(updates, removals, isComplete) {
+  /**
+   * What the server tells; if it is complete, nothing else is there. Where its place in the order is
+   * not known, it counts as later than what it has answered.
+   */
+  tell(updates, removals, isComplete, isOrdered) {
     if (isComplete) removals = [...this.#told.keys()].filter(key => !Object.hasOwn(updates, key));
     for (const key of Object.keys(updates)) {
       this.#told.set(key, updates[key]);
-      if (this.#pending.has(key)) continue;
+      if (this.#isHidden(key, isOrdered)) continue;
       this.#compare(key);
       if (isComplete) this.#show(key);
       else this.#see(key, updates[key]);
     }
     for (const key of removals) {
       this.#told.delete(key);
-      if (this.#pending.has(key)) continue;
+      if (this.#isHidden(key, isOrdered)) continue;
       this.#compare(key);
       this.#show(key);
     }
@@ -139,6 +142,13 @@ export class Content {
     }
     this.#before.clear();
     return updates.size + removals.size ? { updates, removals } : null;
+  }
+
+  /** Whether a change of one's own is seen in the place of what is told. */
+  #isHidden(key, isOrdered) {
+    const change = this.newest(key);
+    if (change && !isOrdered && change.version !== undefined) return !this.#pending.delete(key);
+    return change !== undefined;
   }
 
   #unveil(key) {

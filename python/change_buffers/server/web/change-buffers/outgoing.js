@@ -3,6 +3,8 @@ import { Change } from "./content.js";
 
 const ENVELOPE = 100; // Bytes around the changes of a message, at most.
 const BACKLOG = 64 * 1024; // Bytes that wait in the socket, above which it is given nothing more.
+const MOST_UNANSWERED = 60; // Messages; a server need not wait for those who do not take its answers.
+const LOOK_AGAIN = 0.01; // Seconds, while nothing can be sent.
 const PAUSE = 1; // Seconds, after the server has said that it is too much.
 const TRIES = 2; // So often it is tried again.
 
@@ -154,12 +156,12 @@ export class Outgoing {
       this.#schedule();
       return;
     }
-    let seconds = this.#interval;
-    if (this.#line.backlog <= BACKLOG) {
+    let seconds = Math.max(this.#interval, LOOK_AGAIN);
+    if (this.#line.backlog <= BACKLOG && this.#sent.size < MOST_UNANSWERED) {
       const { message_bytes: most = Infinity, updates_per_second: rate = Infinity } = this.limits;
       const batch = this.#batch(most, rate);
       const keys = batch.reduce((sum, change) => sum + change.texts.size, 0);
-      seconds = Math.max(seconds, keys / rate);
+      seconds = Math.max(this.#interval, keys / rate);
       this.#post(batch);
     }
     this.#sendAt = now() + seconds;

@@ -11,10 +11,11 @@ const id = [...random].map(number => number.toString(36)).join("");
 export const ownKey = PREFIX + id;
 
 const hues = [4, 28, 46, 95, 150, 175, 200, 225, 262, 290, 325];
+const guest = `Guest ${id.slice(-3)}`;
 const own = {
   x: 0.15 + (0.7 * (random[0] % 1000)) / 1000,
   y: 0.15 + (0.6 * (random[1] % 1000)) / 1000,
-  name: readName() || `Guest ${id.slice(-3)}`,
+  name: readName() || guest,
   colour: `hsl(${hues[random[0] % hues.length]} 62% 47%)`,
 };
 
@@ -32,7 +33,7 @@ export function rename(room, name) {
   } catch {
     // Not everybody lets pages keep something.
   }
-  publish(room, { name });
+  publish(room, { name: name.trim() || guest });
 }
 
 function readName() {
