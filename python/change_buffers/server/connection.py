@@ -228,6 +228,7 @@ class Connection(asyncio.BufferedProtocol):
                 permission,
                 subprotocol=self._protocol.subprotocol,
                 wake=self._go_on,
+                send=self._send,
             )
         except Refusal as refusal:
             code = TRY_LATER if refusal.kind == "full" else POLICY
@@ -263,6 +264,16 @@ class Connection(asyncio.BufferedProtocol):
             session.taken()
         if session.closing is not None:
             self._close(*session.closing)
+
+    def _send(self, message: Message) -> bool:
+        """Send a message if nothing else is on its way: what `_go_on` does, but quicker."""
+        if self._is_paused or self._rest is not None or self._protocol.state is not State.OPEN:
+            return False
+        frame = message.frame or self._framed(message)
+        if len(frame) > PIECE or self._transport.is_closing():
+            return False
+        self._transport.write(frame)
+        return True
 
     def _framed(self, message: Message) -> bytes:
         # Without extensions a frame is the same for everybody.

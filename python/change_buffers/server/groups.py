@@ -106,11 +106,12 @@ class Group:
         self.first = None
         self._snapshots.clear()
         messages: dict[Format, Message] = {}
-        for session in list(self._members):
-            if session not in self._members:
+        members = self._members
+        for session in list(members):
+            if session not in members:
                 continue  # it has gone meanwhile
             if session.is_behind:
-                del self._members[session]
+                del members[session]
                 self._away.add(session)
                 session.fall_out(before.clone())
                 continue

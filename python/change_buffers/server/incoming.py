@@ -145,20 +145,20 @@ PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 
 def entries_of(value: Any, depth: int) -> int | None:
-    """Count the entries of all lists and maps in a decoded value; `None` if it is too deep."""
-    entries = 0
-    level = [value] if type(value) in CONTAINERS else []
+    """Count the entries of all lists and maps in a list or map; `None` if it is too deep."""
+    entries, level = 0, [value]
     while level:
         if not depth:
             return None
         depth -= 1
-        entries += sum(map(len, level))
-        level = [item for outer in level for item in _items(outer) if type(item) in CONTAINERS]
+        below = []
+        for outer in level:
+            entries += len(outer)
+            for item in outer.values() if type(outer) is dict else outer:
+                if type(item) in CONTAINERS:
+                    below.append(item)
+        level = below
     return entries
-
-
-def _items(container: Any) -> Any:
-    return container.values() if type(container) is dict else container
 
 
 def _check_packable(incoming: Incoming) -> None:

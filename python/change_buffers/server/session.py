@@ -60,6 +60,8 @@ class Session:
         permission: What it may do.
         subprotocol: The WebSocket subprotocol that was agreed on: it says which format.
         wake: Called whenever there may be something to take. It should not raise.
+        send: Called with a message that is next, to save `take()`. It sends it and gives whether it
+            has: it must not if something is on its way still.
 
     Attributes:
         id: The name of this connection.
@@ -79,6 +81,7 @@ class Session:
         *,
         subprotocol: str | None = None,
         wake: Callable[[], None] | None = None,
+        send: Callable[[Message], bool] | None = None,
     ) -> None:
         self.room = room if isinstance(room, Room) else Room(room)
         request = request or Request()
@@ -98,6 +101,7 @@ class Session:
         self.closing: tuple[int, str] | None = None
         self.counts = Counts()
         self.wake = wake or (lambda: None)
+        self._send = send
         self._permission = permission
         self._publisher = self.room.multi_view.create_publisher()
         self._allowance = Allowance(limits, time.monotonic())
@@ -287,7 +291,18 @@ class Session:
         return self._behind is not None
 
     def offer(self, message: Message) -> None:
-        """Have this taken next."""
+        """Have this sent next, at once if that can be."""
+        if self._send is not None and not self._answers:
+            try:
+                is_sent = self._send(message)
+            except Exception:
+                self._fail()
+                return
+            if is_sent:
+                self.counts.messages_out += 1
+                self.counts.bytes_out += len(message.data)
+                self._delay = time.perf_counter() - message.made
+                return
         self._next = message
         self._wake()
 
@@ -330,7 +345,10 @@ class Session:
 
     def delay_at(self, now: float) -> float:
         """Give the seconds that the last message took, or has taken so far."""
-        return self._delay if self._waits_since is None else now - self._waits_since
+        since = self._waits_since
+        if since is None and self._next is not None:
+            since = self._next.made
+        return self._delay if since is None else now - since
 
     def end(self, code: int, reason: str) -> None:
         """Have the connection closed when everything has been sent."""
@@ -372,8 +390,11 @@ class Session:
         try:
             self.wake()
         except Exception:
-            log.exception("session %s cannot be told that there is something to send", self.id)
-            self.close()
+            self._fail()
+
+    def _fail(self) -> None:
+        log.exception("session %s ends: nothing can be sent", self.id)
+        self.close()
 
 
 def _yes_or_no(value: str | None, name: str) -> bool:

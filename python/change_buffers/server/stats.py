@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class RoomStats:
     """How a room was at one moment.
 
     Attributes:
+        cpu_seconds: The time that the processor has worked for this process so far.
         epoch: What tells this room from the next: it goes with a version.
         version: The updates of the content so far.
         keys: Keys of the content.
@@ -54,6 +56,7 @@ class RoomStats:
             whether it is `behind`. `None` if nobody is there.
     """
 
+    cpu_seconds: float
     epoch: str
     version: int
     keys: int
@@ -86,6 +89,7 @@ class RoomStats:
         delays = sorted((session.delay_at(now), session.id) for session in sessions)
         slowest = room.sessions[delays[-1][1]] if delays else None
         return cls(
+            cpu_seconds=time.process_time(),
             epoch=room.epoch,
             version=content.version,
             keys=content.keys,
