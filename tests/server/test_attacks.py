@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from change_buffers import DictionaryChangeMultiView
-from change_buffers.server import Limits, Permission, Request
+from change_buffers.server import Limits, Permission, Request, serve
 from lines import BINARY, CLOSE, CONT, PING, TEXT, Line, dial, frame, open_line, request, text
 from lines import sleeper as never_reading
 from sites import JSON, Client, Site, in_loop, site, until
@@ -456,6 +456,29 @@ async def test_answers_that_are_not_read_end_a_session() -> None:
         assert len(session._answers) <= 100
         line.cut()
         await where.is_well()
+
+
+@in_loop
+async def test_keys_go_with_a_goodbye_whatever_becomes_of_the_line() -> None:
+    async with site() as where, where.client() as watcher:
+        line = await open_line(where)
+        line.send(text({"state": {"updates": {"a": 1}}}))
+        await watcher.has({"a": 1})
+        line.send(frame(b"\x03\xe8", CLOSE))  # and it does not close the line
+        await asyncio.wait_for(watcher.has({}), 2)
+
+
+@in_loop
+async def test_a_server_can_be_awaited_and_closed() -> None:
+    server = await serve(DictionaryChangeMultiView(), port=0)
+    line = Line(*await asyncio.open_connection("127.0.0.1", server.port))
+    line.send(request())
+    assert await line.status() == 101
+    await asyncio.gather(server.close(), server.close())
+    assert await line.close_code() == 1001
+    with pytest.raises(OSError, match=r"refused|failed"):
+        await asyncio.open_connection("127.0.0.1", server.port)
+    line.cut()
 
 
 # Lines that are cut.

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgpack
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers import LONGER
@@ -120,7 +120,7 @@ async def play(
         assert msgpack.packb(content)
 
 
-@settings(max_examples=60 * LONGER)
+@settings(max_examples=60 * LONGER, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(hostile | well_behaved, max_size=8),
     st.lists(st.integers(1, 40), max_size=5),

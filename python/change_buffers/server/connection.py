@@ -27,7 +27,7 @@ from change_buffers.server.formats import JSON, MessagePack
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.messages import Message
 from change_buffers.server.pages import Page, page_of
-from change_buffers.server.session import POLICY, TRY_LATER, Session, new_session_id
+from change_buffers.server.session import INTERNAL, POLICY, TRY_LATER, Session, new_session_id
 
 if TYPE_CHECKING:
     from change_buffers.server.serving import Server
@@ -43,9 +43,6 @@ SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
 DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 INVALID_DATA = 1007
 LONGEST_REASON = 120
-
-_scratch = memoryview(bytearray(1 << 16))
-"""Where everything arrives: it is taken from there before anything else can."""
 
 
 def _pick(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -102,14 +99,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Say where what arrives is to go."""
-        return _scratch
+        return self._server.scratch
 
     def buffer_updated(self, nbytes: int) -> None:
         """Something has arrived."""
         self._heard = time.monotonic()
         self._pinged = None
         protocol = self._protocol
-        protocol.receive_data(bytes(_scratch[:nbytes]))
+        protocol.receive_data(bytes(self._server.scratch[:nbytes]))
         for event in protocol.events_received():
             if isinstance(event, Frame):
                 self._receive(event)
@@ -140,7 +137,11 @@ class Connection(asyncio.BufferedProtocol):
     # From the client.
 
     def _receive(self, frame: Frame) -> None:
-        if frame.opcode not in DATA or self._session is None:
+        if self._session is None:
+            return
+        if frame.opcode not in DATA:
+            if frame.opcode is Opcode.CLOSE:
+                self._session.close()  # they have gone, whatever becomes of the line
             return
         if frame.opcode is not Opcode.CONT:
             self._is_text = frame.opcode is Opcode.TEXT
@@ -174,7 +175,9 @@ class Connection(asyncio.BufferedProtocol):
     def _answer(self, request: HTTPRequest) -> None:
         path, _, query = request.path.partition("?")
         if "Upgrade" not in request.headers:
-            self._respond(page_of(self._server.room, request.method, path), request.method)
+            # Older versions of websockets take nothing but GET.
+            method: str = getattr(request, "method", "GET")
+            self._respond(page_of(self._server.room, method, path), method)
             return
         try:
             origin, host = request.headers.get("Origin"), request.headers.get("Host")
@@ -233,6 +236,10 @@ class Connection(asyncio.BufferedProtocol):
         except Refusal as refusal:
             code = TRY_LATER if refusal.kind == "full" else POLICY
             self._close(code, f"{refusal.where}: {refusal}")
+            return
+        except Exception:
+            log.exception("%s cannot be served", asked.remote)
+            self._close(INTERNAL, "the server has failed")
             return
         self._session = session
         self._go_on()

@@ -36,6 +36,8 @@ class Server:
     def __init__(self, room: Room, host: str | None, port: int, **options: Any) -> None:
         self.room = room
         self._host, self._port, self._options = host, port, options
+        # Where everything arrives: it is taken from there before anything else can.
+        self.scratch = memoryview(bytearray(1 << 16))
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -54,6 +56,7 @@ class Server:
         self._server = await loop.create_server(
             lambda: Connection(self), self._host, self._port, **self._options
         )
+        self._host, self._port = self._server.sockets[0].getsockname()[:2]
         self._looking = loop.create_task(self._look_after_all())
         log.info("listening at %s", self.url)
         return self
@@ -61,15 +64,12 @@ class Server:
     @property
     def port(self) -> int:
         """The port it listens on: the one that was found, if it was asked for 0."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._port
 
     @property
     def url(self) -> str:
         """The address of the page."""
-        assert self._server is not None
-        host = str(self._server.sockets[0].getsockname()[0])
+        host = str(self._host)
         scheme = "https" if self._options.get("ssl") else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"
 

@@ -17,6 +17,7 @@ from change_buffers import (
 )
 from change_buffers.server.access import ANYTHING, Permission, Request
 from change_buffers.server.groups import Group, Prefixes, pending_in
+from change_buffers.server.holdings import Holdings
 from change_buffers.server.incoming import (
     Incoming,
     Refusal,
@@ -105,8 +106,7 @@ class Session:
         self._permission = permission
         self._publisher = self.room.multi_view.create_publisher()
         self._allowance = Allowance(limits, time.monotonic())
-        self._sizes: dict[str, int] = {}
-        self._bytes = 0
+        self._holdings = Holdings(self.room.multi_view, limits)
         self._answers: deque[Message] = deque()
         self._next: Message | None = None
         self._behind: DictionaryChangeBuffer | None = None
@@ -200,7 +200,7 @@ class Session:
         if allowed is not None:
             for where in outside(allowed, incoming):
                 raise Refusal("not_allowed", f"only keys with {_listed(allowed)} are yours", where)
-        sizes = self._checked_sizes(incoming)
+        self._holdings.check(incoming)
         try:
             self._publisher.update(
                 incoming.updates, incoming.removals, unchanged_since=incoming.unchanged_since
@@ -213,37 +213,7 @@ class Session:
             raise Refusal("frozen", "the room is frozen: nothing changes any more") from None
         except ValueError:
             raise Refusal("malformed", "no such version yet", "unchanged_since") from None
-        self._bytes = sizes
-        self._sizes.update(incoming.sizes)
-        for key in incoming.removals:
-            self._sizes.pop(key, None)
-
-    def _checked_sizes(self, incoming: Incoming) -> int:
-        """Give how many bytes its keys take with this message, or refuse it."""
-        limits, content = self.room.limits, self.room.multi_view
-        for is_pruned in (False, True):
-            keys, total = self._with(incoming)
-            if keys <= limits.keys and total <= limits.state_bytes:
-                return total
-            if not is_pruned:  # others may have removed some
-                for key in [key for key in self._sizes if key not in content]:
-                    self._bytes -= self._sizes.pop(key)
-        if keys > limits.keys:
-            raise Refusal("too_many_keys", f"a client has at most {limits.keys} keys")
-        raise Refusal("too_large", f"the keys of a client take at most {limits.state_bytes} bytes")
-
-    def _with(self, incoming: Incoming) -> tuple[int, int]:
-        known, total, keys = self._sizes, self._bytes, len(self._sizes)
-        removals = set(incoming.removals)
-        for key, size in incoming.sizes.items():
-            if key not in removals:
-                keys += key not in known
-                total += size - known.get(key, 0)
-        for key in removals:
-            if key in known:
-                keys -= 1
-                total -= known[key]
-        return keys, total
+        self._holdings.take(incoming)
 
     def _follow(self, version: int | None) -> bool:
         """Begin to follow; give whether it goes on from that version."""
