@@ -134,6 +134,13 @@ def enter_here(tab: Tab, address: str, options: str = "{}") -> None:
         const {connect} = await import("/change-buffers.js");
         globalThis.room = connect(given[0], JSON.parse(given[1]));
         globalThis.statuses = [];
+        globalThis.replayed = new Map();
+        room.onchange = ({updates, removals}) => {
+            for (const [key, value] of updates) replayed.set(key, value);
+            for (const key of removals) {
+                if (!replayed.delete(key)) throw new Error(`${key} was not there`);
+            }
+        };
         room.onstatus = ({status, reason}) => statuses.push(`${status} ${reason}`.trim());
         await room.ready;
         """,
@@ -205,3 +212,6 @@ def test_in_a_storm_with_a_bad_line_everybody_has_the_same_in_the_end(
         tab.run("await room.set('last', 1)")
     assert sum(resumed(connection)) > 5
     eventually(lambda: content(cut) == content(good) == room.copy_content(), True)
+    for tab in (cut, good):
+        assert content(tab, "replayed") == content(tab)
+        assert complaints(tab) == []
