@@ -125,6 +125,23 @@ export const what_has_no_answer_is_sent_again = () => withRoom({}, async ({ room
   equal(await Promise.all(answers), [3, 3, 3, 3, 3]);
 });
 
+export const what_was_replaced_is_answered_with_what_replaced_it = () => withRoom({}, async ({ room, socket }) => {
+  const first = await socket();
+  first.accept({});
+  let answered = 0;
+  const answers = [room.set("a", 1).finally(() => { answered += 1; })];
+  await first.message(0);
+  answers.push(room.set("a", 2));
+  await first.message(1);
+  first.drop();
+  const second = await socket(1);
+  second.accept({});
+  equal((await second.message(0)).state.updates, { a: 2 });
+  equal([second.sent.length, answered], [1, 0]);
+  second.done(5);
+  equal(await Promise.all(answers), [5, 5]);
+});
+
 export const what_is_set_before_there_is_a_connection_is_kept = () => withRoom({}, async ({ room, socket }) => {
   const answer = room.set("a", 1);
   equal([...room], [["a", 1]]);
