@@ -8,7 +8,8 @@ that one, or as many as are asked for, decodes its messages, and compares the ti
 have published with its own. Publications are spread evenly over time. Others may join meanwhile,
 all at once: then it counts until all of them have two messages, a greeting and the content.
 What it finds goes to its output, one JSON object a line: `{"measuring": true}` when it begins to
-count, `{"done": 0.5}` meanwhile, and the result at the end.
+count, `{"done": 0.5}` meanwhile, how many messages the one with the fewest got of those that the
+one with the most got, and the result at the end.
 """
 
 from __future__ import annotations
@@ -235,6 +236,8 @@ async def measure(
     if publishing.done():
         await publishing  # it has failed
     publishing.cancel()
+    counts = [client.messages for client in everybody]
+    tell({"fewest": min(counts) / max(1, *counts)})
     return Load(
         clients=clients,
         seconds=passed,

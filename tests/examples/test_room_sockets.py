@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from room_runs import CHILD_TIMEOUT, SMALL, Kit, finish, interrupted, row, run, start
+from room_runs import CHILD_TIMEOUT, SMALL, Kit, finish, row, run, start
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 
@@ -33,7 +33,7 @@ def test_it_names_the_address_and_ends_with_the_table() -> None:
 
 
 @POSIX
-def test_the_server_can_be_looked_at_meanwhile_and_goes_with_the_demo() -> None:
+def test_it_can_be_looked_at_meanwhile_and_ctrl_c_ends_it_with_the_table() -> None:
     child = start("--clients", "4", "--seconds", "60")
     assert child.stdout is not None
     assert child.stdout.readline().endswith("...\n")
@@ -51,11 +51,6 @@ def test_the_server_can_be_looked_at_meanwhile_and_goes_with_the_demo() -> None:
     assert row(out, "replicas equal the content")[0].startswith("yes, ")
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"{url}stats", timeout=5)
-
-
-@POSIX
-def test_ctrl_c_ends_it_with_the_table() -> None:
-    interrupted("--clients", "6", "--seconds", "60")
 
 
 def test_a_server_that_does_not_start_is_said_on_one_line(

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of uvic
 @asynccontextmanager
 async def running(app: Any) -> AsyncIterator[str]:
     """Run an application; gives its address without the scheme."""
-    config = uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio")
+    config = uvicorn.Config(app, port=0, log_level="error")
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext
     serving = asyncio.ensure_future(server.serve())

@@ -71,7 +71,7 @@ def test_a_browser_is_given_what_is_there() -> None:
             try:
                 with urllib.request.urlopen(program.url + path, timeout=TIMEOUT) as response:
                     kind = response.headers["Content-Type"]
-                    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+                    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
                     assert int(response.headers["Content-Length"]) > 0
                     return response.status, kind, response.read()
             except urllib.error.HTTPError as error:
@@ -85,8 +85,11 @@ def test_a_browser_is_given_what_is_there() -> None:
             assert get(path)[0] == 404
         assert get("ws")[0] == 426
         request = urllib.request.Request(program.url, data=b"", method="POST")
-        with pytest.raises(urllib.error.HTTPError, match="405"):
+        with pytest.raises(OSError) as caught:  # noqa: PT011, older versions of websockets hang up
             urllib.request.urlopen(request, timeout=TIMEOUT)
+        if isinstance(caught.value, urllib.error.HTTPError):
+            assert caught.value.code == 405
+            caught.value.close()
 
 
 def test_help_reads_well() -> None:
