@@ -51,6 +51,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         version: u64,
         displaced: &mut Displaced<K, V, W>,
     ) {
+        debug_assert!(!batch.may_repeat, "each key once");
         if self.is_empty() && !batch.is_empty() {
             self.first = Some((std::mem::take(batch), version));
             return;
@@ -127,7 +128,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
     {
         let mut copy = Self::default();
         if let Some((Batch { marks, .. }, version)) = &self.first {
-            copy.first = Some((Batch { marks: marks.clone(), whole: None }, *version));
+            copy.first = Some((Batch { marks: marks.clone(), ..Batch::default() }, *version));
         }
         copy.reserve(self.held.len());
         for Held { mark, version } in &self.held {
@@ -172,7 +173,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
 
     /// Files the marks of the first change by key. Hands out what is of no use any more.
     fn spread(&mut self) -> Option<W> {
-        let (Batch { marks, whole }, version) = self.first.take()?;
+        let (Batch { marks, whole, .. }, version) = self.first.take()?;
         self.reserve(marks.len());
         for mark in marks {
             self.hold(mark, version);

@@ -19,6 +19,7 @@ mod stats;
 mod sweep;
 mod waiters;
 
+use std::borrow::Borrow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -128,26 +129,35 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Applies a change to the content and so to every view.
-    pub fn update(&self, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    pub fn update<Q: Borrow<K>>(&self, batch: &mut Batch<Q, V, W>) -> Result<(), Refused<K>> {
         self.apply(Terms::default(), batch)
     }
 
     /// Does so on behalf of a publisher, or on a condition. If it is refused, nothing has changed.
-    pub fn update_on(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    pub fn update_on<Q: Borrow<K>>(
+        &self,
+        terms: Terms,
+        batch: &mut Batch<Q, V, W>,
+    ) -> Result<(), Refused<K>> {
         self.apply(terms, batch)
     }
 
     #[expect(clippy::inline_always, reason = "updates on no terms are quicker when made for them")]
     #[inline(always)]
-    fn apply(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    fn apply<Q: Borrow<K>>(
+        &self,
+        terms: Terms,
+        batch: &mut Batch<Q, V, W>,
+    ) -> Result<(), Refused<K>> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         data.admit(terms)?;
-        if batch.is_empty() {
+        if batch.marks.is_empty() {
             return Ok(());
         }
         let concerned = data.waiters.is_any_waiting().then(|| {
-            data.concerned(terms.by, batch.marks.iter().map(|mark| &mark.key), &mut displaced)
+            let keys = batch.marks.iter().map(|mark| mark.key.borrow());
+            data.concerned(terms.by, keys, &mut displaced)
         });
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, terms, &mut displaced.marks)?;

@@ -74,7 +74,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             return None;
         }
         let is_returning = version < self.version;
-        let keys = if is_returning { self.entries.len() as u64 } else { 0 };
+        let keys = if is_returning { self.known() as u64 } else { 0 };
         let version = version.min(self.version);
         let slot = self.cursors.insert(Cursor {
             seen: Position { live: version, removed: version },
@@ -150,7 +150,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         if !self.is_behind(cursor) {
             return (0, 0);
         }
-        (self.version - seen.removed, (self.stamps - stamps).min(self.entries.len() as u64))
+        (self.version - seen.removed, (self.stamps - stamps).min(self.known() as u64))
     }
 
     /// Where a cursor is that has seen everything.
@@ -279,19 +279,13 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 self.free_tombstone(slot, freed);
             }
         }
-        self.give_back();
+        self.give_back(freed);
     }
 
     pub(super) fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
         self.removed.unlink(&mut self.entries, slot);
         self.tombstones -= 1;
-        let entry = self.entries.remove(slot);
-        self.index.remove(&entry.mark.key, slot);
-        self.horizon = entry.version;
-        if let Some(by) = entry.by {
-            self.publishers.remove_tombstone(by);
-        }
-        freed.push(entry.mark);
+        self.forget(slot, freed);
     }
 }
 

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::memory::KEPT_CAPACITY;
 use super::*;
+use crate::batch::Batch;
 use crate::testing::{Fragile, panic_at};
 
 type Subject = Journal<&'static str, i32, RandomState>;
@@ -14,7 +16,7 @@ fn apply<K: Key, V>(
 ) -> Vec<Mark<K, V>> {
     let mut freed = Vec::new();
     let result =
-        journal.apply::<()>(&mut Batch::new(updates, removals), Terms::default(), &mut freed);
+        journal.apply::<K, ()>(&mut Batch::new(updates, removals), Terms::default(), &mut freed);
     assert!(result.is_ok(), "nobody refuses");
     freed
 }
@@ -89,7 +91,7 @@ fn a_tombstone_is_freed_when_every_cursor_has_passed_it_and_not_before() {
     journal.advance(fast, &mut freed);
     assert!(freed.is_empty());
     journal.advance(slow, &mut freed);
-    assert_eq!((freed.len(), journal.tombstones()), (2, 0));
+    assert_eq!((journal.known(), journal.tombstones()), (0, 0));
 }
 
 #[test]
@@ -107,10 +109,13 @@ fn a_closed_cursor_keeps_no_tombstone() {
 fn a_removal_without_a_cursor_leaves_no_trace() {
     let mut journal = Subject::default();
     apply(&mut journal, [("a", 1)], []);
-    let freed = apply(&mut journal, [("b", 2)], ["a", "b", "c"]);
-    assert_eq!(freed.len(), 1);
+    let mut batch = Batch::<_, _>::new([("b", 2)], ["a", "b", "c"]);
+    let mut freed = Vec::new();
+    assert_eq!(journal.apply(&mut batch, Terms::default(), &mut freed), Ok(()));
+    let values = batch.marks.iter().chain(&freed).filter_map(|mark| mark.fate.value());
+    assert_eq!(values.collect::<BTreeSet<_>>(), [&1, &2].into());
     assert!(journal.is_empty());
-    assert_eq!((journal.tombstones(), journal.entries.len()), (0, 0));
+    assert_eq!((journal.tombstones(), journal.known()), (0, 0));
 }
 
 #[test]
@@ -149,7 +154,7 @@ fn a_panic_in_comparing_keys_changes_nothing() {
 
 /// What a view is in the plainest words: a private copy of everything pending.
 mod against_a_naive_model {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -157,7 +162,7 @@ mod against_a_naive_model {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Update(BTreeMap<u8, i32>, BTreeSet<u8>),
+        Update(BTreeMap<u8, i32>, BTreeSet<u8>, bool),
         Open,
         Read(usize),
         Close(usize),
@@ -187,11 +192,28 @@ mod against_a_naive_model {
         let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..4);
         let removals = prop::collection::btree_set(key, 0..3);
         prop_oneof![
-            6 => (updates, removals).prop_map(|(new, gone)| Step::Update(new, gone)),
+            6 => (updates, removals, any::<bool>())
+                .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw)),
             1 => Just(Step::Open),
             3 => any::<prop::sample::Index>().prop_map(|index| Step::Read(index.index(1000))),
             1 => any::<prop::sample::Index>().prop_map(|index| Step::Close(index.index(1000))),
         ]
+    }
+
+    /// With each key once, or as they were given, which is the same.
+    fn apply_either_way(
+        journal: &mut Journal<u8, i32, RandomState>,
+        updates: BTreeMap<u8, i32>,
+        removals: &BTreeSet<u8>,
+        is_raw: bool,
+    ) {
+        if !is_raw {
+            apply(journal, updates, removals.iter().copied());
+            return;
+        }
+        let mut batch = Batch::<_, _>::new(updates, []);
+        batch.remove_as_they_come(removals.iter().chain(removals).copied());
+        assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
     }
 
     fn check(steps: Vec<Step>) {
@@ -201,8 +223,8 @@ mod against_a_naive_model {
         let mut followers: Vec<(CursorId, Follower)> = Vec::new();
         for step in steps {
             match step {
-                Step::Update(updates, removals) => {
-                    apply(&mut journal, updates.clone(), removals.clone());
+                Step::Update(updates, removals, is_raw) => {
+                    apply_either_way(&mut journal, updates.clone(), &removals, is_raw);
                     for (key, value) in &updates {
                         match content.iter_mut().find(|(known, _)| known == key) {
                             Some(item) => item.1 = *value,

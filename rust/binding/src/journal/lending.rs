@@ -1,0 +1,82 @@
+//! The arguments of an `update()` of the content: a journal copies of the names only those that it
+//! does not know, so they are lent to it.
+
+use change_buffers_core::batch;
+use pyo3::prelude::*;
+
+use crate::args::exact::{borrowed_items, borrowed_list, has_exact_keys};
+use crate::args::keys::{Removals, Updates, own_or_borrowed_dict, with_exact_keys};
+use crate::args::lent::Lent;
+use crate::change::dicts::Dicts;
+use crate::change::finished::Finished;
+use crate::journal::batch::WORTH_COPYING;
+use crate::kept::value::Value;
+
+pub(crate) type LentBatch = batch::Batch<Lent, Value, Finished>;
+
+/// Has something done with the arguments of an `update()`. That must run no Python code as long as
+/// it looks at the names.
+///
+/// As with [`fill`](super::batch::fill), there is a dictionary of the updates too if `wants_whole` says
+/// so.
+#[expect(clippy::inline_always, reason = "it is most of what an update does here")]
+#[inline(always)]
+pub(crate) fn lend<T>(
+    py: Python<'_>,
+    updates: Option<&Bound<'_, PyAny>>,
+    removals: Option<&Bound<'_, PyAny>>,
+    wants_whole: impl FnOnce() -> bool,
+    apply: impl FnOnce(&mut LentBatch) -> T,
+) -> PyResult<T> {
+    let mut batch = LentBatch::default();
+    let mut updates = updates.map(own_or_borrowed_dict).transpose()?;
+    let mut removals = removals.map(Removals::of).transpose()?;
+    let mut whole = false;
+    if let Some(Updates { dict, is_own }) = &mut updates {
+        whole = removals.is_none() && dict.len() >= WORTH_COPYING && wants_whole();
+        if !*is_own && (whole || cfg!(Py_GIL_DISABLED)) {
+            *dict = dict.copy()?;
+        }
+    }
+    // Making something exact may run Python code, which may change the other: so the last thing is to
+    // see that there is nothing left to be made.
+    loop {
+        if let Some(Updates { dict, .. }) = &mut updates
+            && !has_exact_keys(dict)
+        {
+            *dict = with_exact_keys(dict)?;
+        }
+        let Some(inexact) = removals.take_if(|removals| !removals.are_exact()) else { break };
+        removals = Some(inexact.made_exact()?);
+    }
+    if let Some(Updates { dict, .. }) = &updates {
+        batch.set_all(borrowed_items(dict).map(|(key, value)| {
+            // SAFETY: the dictionary keeps both alive. It is either nobody else's before the mutex is
+            // released, or there is a GIL and no Python code runs before that.
+            unsafe { (Lent::new(py, key), Value::new(Bound::from_borrowed_ptr(py, value))) }
+        }));
+        if whole {
+            batch.finish(Finished::Dicts(Dicts { updates: dict.clone().unbind(), removals: None }));
+        }
+    }
+    match &removals {
+        None => {}
+        Some(Removals::List { keys, are_distinct }) => {
+            // SAFETY: the list keeps them alive, as the dictionary does with its keys.
+            let names = borrowed_list(keys).map(|key| unsafe { Lent::new(py, key) });
+            add_removals(&mut batch, names, *are_distinct);
+        }
+        Some(Removals::Names(names)) => {
+            add_removals(&mut batch, names.iter().map(Lent::of), false);
+        }
+    }
+    Ok(apply(&mut batch))
+}
+
+fn add_removals(batch: &mut LentBatch, names: impl Iterator<Item = Lent>, are_distinct: bool) {
+    if are_distinct && batch.is_empty() {
+        batch.remove_only(names);
+    } else {
+        batch.remove_as_they_come(names);
+    }
+}
