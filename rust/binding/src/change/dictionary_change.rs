@@ -5,10 +5,9 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple, PyType};
 
 use crate::args::errors::type_name;
-use crate::args::keys::{removals_set, updates_dict};
 use crate::bytes::codec;
 use crate::change::dicts::Dicts;
 use crate::change::encode;
@@ -47,6 +46,16 @@ impl Drop for DictionaryChange {
 }
 
 impl DictionaryChange {
+    /// A change that a user makes.
+    pub(crate) fn of_arguments<'py>(
+        py: Python<'py>,
+        updates: Option<&Bound<'py, PyAny>>,
+        removals: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let parts = Mutex::new(Parts::of_arguments(py, updates, removals)?);
+        Bound::new(py, Self { parts, encoding: None })
+    }
+
     /// A change of parts that nobody else knows.
     pub(crate) fn owning(
         py: Python<'_>,
@@ -149,9 +158,7 @@ impl DictionaryChange {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), updates_dict)?;
-        let removals = removals.map_or_else(|| PySet::empty(py), removals_set)?;
-        self.replace(Parts::of(updates.into_any(), removals.into_any()));
+        self.replace(Parts::of_arguments(py, updates, removals)?);
         Ok(())
     }
 
@@ -242,7 +249,13 @@ impl DictionaryChange {
             Ok(dict) => dict.get_item(name),
             Err(_) => dict_.call_method1(intern!(py, "get"), (name,)).map(Some),
         };
-        cls.call1((part(intern!(py, "updates"))?, part(intern!(py, "removals"))?))
+        let parts = [part(intern!(py, "updates"))?, part(intern!(py, "removals"))?];
+        if !cls.is(py.get_type::<Self>()) {
+            return cls.call1((&parts[0], &parts[1]));
+        }
+        // As the class itself is called, which has a shorter way than PyO3.
+        let parts = parts.each_ref().map(|part| part.as_ref().filter(|part| !part.is_none()));
+        Ok(Self::of_arguments(py, parts[0], parts[1])?.into_any())
     }
 
     /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
