@@ -127,6 +127,10 @@ impl DictionaryChange {
 
     /// Both parts; an error if one was deleted.
     fn parts(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        if let Parts { updates: Some(updates), removals: Some(removals), .. } = &*self.parts.lock()
+        {
+            return Ok((updates.clone_ref(py), removals.clone_ref(py)));
+        }
         Ok((self.updates(py)?, self.removals(py)?))
     }
 
@@ -135,6 +139,20 @@ impl DictionaryChange {
         // With the lock released: a destructor may look at this change.
         replaced.release();
     }
+}
+
+/// The parts of what may be a change of another class.
+fn attributes(other: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let part = |name| {
+        other.getattr(name).map(Bound::unbind).map_err(|error| {
+            if !error.is_instance_of::<PyAttributeError>(other.py()) {
+                return error;
+            }
+            let name = type_name(other);
+            PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
+        })
+    };
+    Ok((part("updates")?, part("removals")?))
 }
 
 #[pymethods]
@@ -276,21 +294,18 @@ impl DictionaryChange {
     /// Raises:
     ///     TypeError: `other` is not a change.
     fn update(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let part = |name| {
-            other.getattr(name).map_err(|error| {
-                if !error.is_instance_of::<PyAttributeError>(py) {
-                    return error;
-                }
-                let name = type_name(other);
-                PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
-            })
+        let (other_updates, other_removals) = match other.cast_exact::<Self>() {
+            Ok(other) => other.get().parts(py)?,
+            Err(_) => attributes(other)?,
         };
-        let (other_updates, other_removals) = (part("updates")?, part("removals")?);
         let (updates, removals) = self.parts(py)?;
-        let updates = united_dicts(updates.bind(py), &other_updates)?;
-        let removals = united_sets(removals.bind(py), &other_removals)?;
-        let Parts { source, origin, .. } = self.parts.lock().clone();
-        self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
+        let updates = united_dicts(updates.bind(py), other_updates.bind(py))?;
+        let removals = united_sets(removals.bind(py), other_removals.bind(py))?;
+        let mut parts = self.parts.lock();
+        let replaced =
+            [parts.updates.replace(updates.unbind()), parts.removals.replace(removals.unbind())];
+        drop(parts);
+        release(replaced.into_iter().flatten());
         Ok(())
     }
 
