@@ -22,6 +22,7 @@ mod args {
     pub(crate) mod options;
     pub(crate) mod prefixes;
     pub(crate) mod seconds;
+    pub(crate) mod tables;
 }
 
 /// What the journal keeps of a value.
@@ -114,7 +115,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before anything else, which might be looked up once and kept.
     interpreter::claim(module.py())?;
     waiting::watch_forks(module.py())?;
-    args::exact::look_at_tables(module.py())?;
+    args::tables::look_at(module.py())?;
     journal::refused::declare(module.py())?;
 
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -202,14 +202,20 @@ impl<K, V, W> Batch<K, V, W> {
     /// Makes an empty batch one of removals that do not repeat themselves.
     pub fn remove_only(&mut self, removals: impl IntoIterator<Item = K>) {
         self.whole = None;
-        self.marks.extend(InPlace(removals.into_iter().map(|key| (key, Fate::Removed))));
+        self.extend_with_removals(removals.into_iter());
+    }
+
+    fn extend_with_removals(&mut self, removals: impl Iterator<Item = K>) {
+        let (least, most) = removals.size_hint();
+        self.marks.reserve(most.unwrap_or(least));
+        self.marks.extend(InPlace(removals.map(|key| (key, Fate::Removed))));
     }
 
     /// Adds removals, when all updates are in, as [`remove`](Batch::remove) does, but leaves it to a
     /// journal to find out what they repeat. Only for an update of the content.
     pub fn remove_as_they_come(&mut self, removals: impl IntoIterator<Item = K>) {
         let before = self.marks.len();
-        self.marks.extend(InPlace(removals.into_iter().map(|key| (key, Fate::Removed))));
+        self.extend_with_removals(removals.into_iter());
         if self.marks.len() > before {
             self.whole = None;
             self.may_repeat = true;

@@ -7,6 +7,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PySt
 use crate::args::errors::{caused, type_name};
 use crate::args::exact::{borrowed_list, has_exact_keys, is_exact};
 use crate::args::name::Name;
+use crate::args::tables;
 
 /// From how many keys on it is worth calling Python's own function.
 const WORTH_A_CALL: usize = 8;
@@ -33,10 +34,14 @@ pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<
 fn set_of_exact<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PySet>> {
     let py = removals.py();
     if is_exact_set(removals) {
-        // Python copies it as a whole, and makes a list of it, in less time than it takes to go
-        // through it.
+        // Python copies it as a whole, and nobody else knows the copy.
         let set = py.get_type::<PySet>().call1((removals,)).ok()?.cast_into::<PySet>().ok()?;
-        return (set.is_empty() || borrowed_list(&listed(&set).ok()?).all(is_exact)).then_some(set);
+        let are_exact = if tables::are_sets_known() {
+            tables::set_keys(&set).all(is_exact)
+        } else {
+            set.is_empty() || borrowed_list(&listed(&set).ok()?).all(is_exact)
+        };
+        return are_exact.then_some(set);
     }
     let keys = list_at_one_moment(removals)?;
     if !borrowed_list(&keys).all(is_exact) {
@@ -133,7 +138,9 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Names> {
 
 /// What was passed as `removals`, and stays alive with this.
 pub(crate) enum Removals<'py> {
-    /// As it was passed, if it is not a copy of that: there may be anything in it.
+    /// As it was passed: there may be anything in it.
+    Set(Bound<'py, PyAny>),
+    /// As it was passed, if it is not a copy of that, so again.
     List {
         keys: Bound<'py, PyList>,
         are_distinct: bool,
@@ -144,6 +151,9 @@ pub(crate) enum Removals<'py> {
 impl<'py> Removals<'py> {
     pub(crate) fn of(removals: &Bound<'py, PyAny>) -> PyResult<Self> {
         let are_distinct = is_exact_set(removals);
+        if are_distinct && tables::are_sets_known() {
+            return Ok(Self::Set(removals.clone()));
+        }
         let keys =
             if are_distinct { Some(listed(removals)?) } else { list_at_one_moment(removals) };
         match keys {
@@ -156,6 +166,7 @@ impl<'py> Removals<'py> {
     #[inline]
     pub(crate) fn are_exact(&self) -> bool {
         match self {
+            Self::Set(keys) => tables::set_keys(keys).all(is_exact),
             Self::List { keys, .. } => borrowed_list(keys).all(is_exact),
             Self::Names(_) => true,
         }
@@ -165,6 +176,7 @@ impl<'py> Removals<'py> {
     #[cold]
     pub(crate) fn made_exact(self) -> PyResult<Self> {
         match self {
+            Self::Set(keys) => Ok(Self::Names(names(&keys)?.names)),
             Self::List { keys, .. } => Ok(Self::Names(names(&keys)?.names)),
             Self::Names(_) => Ok(self),
         }

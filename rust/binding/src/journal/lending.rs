@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use crate::args::exact::{borrowed_items, borrowed_list, has_exact_keys};
 use crate::args::keys::{Removals, Updates, own_or_borrowed_dict, with_exact_keys};
 use crate::args::lent::Lent;
+use crate::args::tables;
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
 use crate::journal::batch::WORTH_COPYING;
@@ -61,8 +62,13 @@ pub(crate) fn lend<T>(
     }
     match &removals {
         None => {}
+        Some(Removals::Set(keys)) => {
+            // SAFETY: the set keeps them alive, as the dictionary does with its keys.
+            let names = tables::set_keys(keys).map(|key| unsafe { Lent::new(py, key) });
+            add_removals(&mut batch, names, true);
+        }
         Some(Removals::List { keys, are_distinct }) => {
-            // SAFETY: the list keeps them alive, as the dictionary does with its keys.
+            // SAFETY: so does the list.
             let names = borrowed_list(keys).map(|key| unsafe { Lent::new(py, key) });
             add_removals(&mut batch, names, *are_distinct);
         }
