@@ -14,6 +14,7 @@ mod filter;
 mod following;
 mod harvest;
 mod hubs;
+mod memo;
 mod publishers;
 mod stats;
 mod sweep;
@@ -25,11 +26,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use self::data::Data;
-pub use self::data::MemoTicket;
 use self::departed::Departed;
 pub use self::filter::Filter;
 pub use self::following::Following;
 pub use self::harvest::{Flush, Harvest, Whole};
+pub use self::memo::MemoTicket;
 pub use self::stats::Stats;
 use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
@@ -161,7 +162,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         });
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, terms, &mut displaced.marks)?;
-        displaced.add(data.renew_memo(seen_before, &mut batch.whole));
+        data.renew_memos(seen_before, &mut batch.whole, &mut displaced);
         data.count_change(&mut displaced);
         let Some(concerned) = concerned else { return Ok(()) };
         let woken = data.waiters.content_changed(&concerned);
@@ -248,7 +249,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         // It was made of values that were not prepared.
-        displaced.add(data.renew_memo(None, &mut None));
+        data.forget_memos(&mut displaced);
         let Data { journal, views, .. } = &mut *data;
         if let Some(cursor) = views[view.0].cursor {
             journal.prepare(cursor, prepare);
@@ -260,7 +261,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut values = Vec::with_capacity(keys.len());
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
-        displaced.add(data.renew_memo(None, &mut None));
+        data.forget_memos(&mut displaced);
         values.extend(keys.iter().map(|key| {
             let value = data.journal.value_mut(key)?;
             prepare(value);
