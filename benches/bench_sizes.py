@@ -22,8 +22,7 @@ ANEW = 8
 
 
 def existing(implementation: ModuleType, keys: int) -> Side:
-    room = Room(implementation, keys=keys).multi_view
-    updates = numbered(keys)
+    room, updates = Room(implementation).multi_view, numbered(keys)
     room.update(updates)
     return Timed("update(updates)", {"update": room.update, "updates": updates})
 
