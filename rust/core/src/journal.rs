@@ -23,6 +23,7 @@
 mod applying;
 mod cursors;
 mod ghosts;
+mod locating;
 mod memory;
 mod prepared;
 mod publishers;
@@ -32,9 +33,9 @@ use std::hash::BuildHasher;
 
 use slab::Slab;
 
-use self::applying::Located;
 use self::cursors::Cursor;
 pub use self::cursors::{CursorId, Position};
+use self::locating::Located;
 use self::prepared::Prepared;
 pub use self::publishers::PublisherId;
 use self::publishers::Publishers;

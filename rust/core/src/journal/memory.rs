@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use slab::Slab;
 
 use super::Journal;
-use super::applying::Located;
+use super::locating::Located;
 use crate::batch::{Key, Mark};
 use crate::list::List;
 
