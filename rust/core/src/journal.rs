@@ -112,6 +112,8 @@ pub struct Journal<K, V, S> {
     /// Entries of keys that are forgotten, in order of when that was.
     departed: List,
     ghosts: usize,
+    /// Some of the first may be of keys that take much memory.
+    has_heavy_ghosts: bool,
     /// So many tombstones are kept, even though every cursor has seen them.
     history: usize,
     /// The version of the last removal that has been forgotten.
@@ -123,7 +125,8 @@ pub struct Journal<K, V, S> {
     publishers: Publishers,
     version: u64,
     births: u64,
-    /// How many keys all updates so far have named.
+    /// How many keys all updates so far have named, where each names a key once. As long as there is no
+    /// cursor, a key that is removed twice at once may count twice.
     stamps: u64,
     prepared: Prepared,
     /// Where the keys of the batch at hand are; kept only to spare an allocation.
@@ -140,6 +143,7 @@ impl<K: Key, V, S: BuildHasher + Default> Default for Journal<K, V, S> {
             tombstones: 0,
             departed: List::EMPTY,
             ghosts: 0,
+            has_heavy_ghosts: false,
             history: 0,
             horizon: 0,
             cursors: Slab::new(),

@@ -75,6 +75,16 @@ impl<Kind> List<Kind> {
         self.tail = slot;
     }
 
+    pub(crate) fn push_front<T: Linked<Kind>>(&mut self, items: &mut Slab<T>, slot: usize) {
+        *items[slot].links_mut() = Links { prev: NO_SLOT, next: self.head };
+        let slot = short(slot);
+        match self.first() {
+            Some(head) => items[head].links_mut().prev = slot,
+            None => self.tail = slot,
+        }
+        self.head = slot;
+    }
+
     /// Puts an item behind one that is in the list.
     pub(crate) fn insert_after<T: Linked<Kind>>(
         &mut self,
@@ -229,6 +239,25 @@ mod tests {
             assert_eq!(list.forwards(&items).map(|item| item.0).collect::<String>(), expected);
             assert_eq!(backwards(list, &items).chars().rev().collect::<String>(), expected);
         }
+    }
+
+    #[test]
+    fn an_item_can_be_put_at_either_end() {
+        let mut items = Slab::new();
+        let mut list = List::EMPTY;
+        for (name, expected) in [('a', "a"), ('b', "ba"), ('c', "bac"), ('d', "dbac")] {
+            let slot = items.insert(Item(name, Links::UNLINKED));
+            if "bd".contains(name) {
+                list.push_front(&mut items, slot);
+            } else {
+                list.push_back(&mut items, slot);
+            }
+            assert_eq!(list.forwards(&items).map(|item| item.0).collect::<String>(), expected);
+            assert_eq!(backwards(list, &items).chars().rev().collect::<String>(), expected);
+        }
+        let mut list = <List>::EMPTY;
+        list.push_front(&mut items, 0);
+        assert_eq!((list.first(), list.last()), (Some(0), Some(0)));
     }
 
     #[test]

@@ -276,16 +276,13 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 if self.entries[slot].version > seen_by_all || self.tombstones <= self.history {
                     break;
                 }
-                self.free_tombstone(slot, freed);
+                self.removed.unlink(&mut self.entries, slot);
+                self.tombstones -= 1;
+                self.forget(slot, freed);
             }
+            self.lay_excess(0, freed);
         }
         self.give_back(freed);
-    }
-
-    pub(super) fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
-        self.removed.unlink(&mut self.entries, slot);
-        self.tombstones -= 1;
-        self.forget(slot, freed);
     }
 }
 

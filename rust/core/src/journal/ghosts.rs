@@ -3,17 +3,20 @@
 //! What goes, often comes back at once under the same name: a hand that holds something, all that is
 //! set anew. To find a ghost is a look-up less, and nothing has to be allocated. For everything else a
 //! ghost is not there. The updates that come afterwards each give up some.
+//!
+//! A ghost keeps its slot until the change at hand is through, however many there are by then: a later
+//! mark may name the same key.
 
 use std::hash::BuildHasher;
 
 use super::{Entry, Journal};
 use crate::batch::{Fate, Key, Mark};
 
-/// How many ghosts are kept, the last ones.
-pub(super) const MOST_GHOSTS: usize = 1024;
+/// How many ghosts are kept, the last ones. Tests reach it with few keys.
+const MOST_GHOSTS: usize = if cfg!(test) { 6 } else { 1024 };
 
 /// How many ghosts an update gives up: more than most updates remove keys.
-const GIVEN_UP: usize = 8;
+const GIVEN_UP: usize = if cfg!(test) { 2 } else { 8 };
 
 /// The version of a ghost, which no update has.
 const NEVER: u64 = 0;
@@ -31,7 +34,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.entries.len() - self.ghosts
     }
 
-    /// Forgets a removed key that is in no list any more.
+    /// Forgets a removed key that is in no list any more. Whoever does so [gives up](Self::lay_excess)
+    /// what is too much, when it is through.
     #[inline]
     pub(super) fn forget(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
         let entry = &mut self.entries[slot];
@@ -44,15 +48,12 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             let fate = std::mem::replace(&mut entry.mark.fate, Fate::Removed);
             freed.push(Mark { key: entry.mark.key.clone(), fate });
         }
-        let is_light = entry.mark.key.is_light();
-        self.departed.push_back(&mut self.entries, slot);
         self.ghosts += 1;
-        if !is_light {
-            self.lay(slot, freed);
-        } else if self.ghosts > MOST_GHOSTS
-            && let Some(oldest) = self.departed.first()
-        {
-            self.lay(oldest, freed);
+        if entry.mark.key.is_light() {
+            self.departed.push_back(&mut self.entries, slot);
+        } else {
+            self.departed.push_front(&mut self.entries, slot);
+            self.has_heavy_ghosts = true;
         }
     }
 
@@ -63,11 +64,28 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.ghosts -= 1;
     }
 
-    /// Gives up some of the oldest, of which there were so many before this update.
+    /// Gives up some of the oldest, of which there were so many before this update, and all that are
+    /// too many.
     #[inline]
     pub(super) fn age_ghosts(&mut self, before: usize, freed: &mut Vec<Mark<K, V>>) {
-        for _ in 0..GIVEN_UP.min(before).min(self.ghosts) {
-            self.departed.first().into_iter().for_each(|oldest| self.lay(oldest, freed));
+        if self.ghosts > 0 {
+            self.lay_excess(GIVEN_UP.min(before), freed);
+        }
+    }
+
+    /// Gives up at least so many, if there are, all that are too many, and all that are heavy.
+    pub(super) fn lay_excess(&mut self, least: usize, freed: &mut Vec<Mark<K, V>>) {
+        if std::mem::take(&mut self.has_heavy_ghosts) {
+            while let Some(heavy) = self.departed.first()
+                && !self.entries[heavy].mark.key.is_light()
+            {
+                self.lay(heavy, freed);
+            }
+        }
+        let excess = self.ghosts.saturating_sub(MOST_GHOSTS);
+        for _ in 0..excess.max(least) {
+            let Some(oldest) = self.departed.first() else { break };
+            self.lay(oldest, freed);
         }
     }
 
@@ -96,8 +114,22 @@ mod tests {
     use super::*;
     use crate::batch::Batch;
     use crate::journal::{Refusal, Terms};
+    use crate::testing::Weighty;
 
     type Subject = Journal<u32, &'static str, RandomState>;
+
+    #[expect(clippy::cast_possible_truncation, reason = "they are few")]
+    const MOST: u32 = MOST_GHOSTS as u32;
+
+    impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
+        /// No more are kept than are to be, and none that takes much memory.
+        pub(in crate::journal) fn check_ghosts(&self) {
+            let kept: Vec<_> = self.departed.forwards(&self.entries).collect();
+            assert!(kept.iter().all(|ghost| ghost.is_ghost() && ghost.mark.key.is_light()));
+            assert_eq!(kept.len(), self.ghosts);
+            assert!(self.ghosts <= MOST_GHOSTS);
+        }
+    }
 
     fn apply(
         journal: &mut Subject,
@@ -131,7 +163,7 @@ mod tests {
     #[test]
     fn only_the_last_ones_are_kept_and_their_values_never() {
         let mut journal = Subject::default();
-        let many = u32::try_from(MOST_GHOSTS).expect("it is small") + 10;
+        let many = MOST + 10;
         apply(&mut journal, 0..many, []);
         // So that there is no memory to be given back.
         apply(&mut journal, (0..many).map(|key| u32::MAX - key), []);
@@ -145,19 +177,57 @@ mod tests {
     #[test]
     fn updates_give_up_those_that_have_not_come_back() {
         let mut journal = Subject::default();
-        apply(&mut journal, 0..20, []);
-        assert_eq!(apply(&mut journal, [], 0..20), []);
-        assert_eq!(journal.ghosts, 20);
+        apply(&mut journal, 0..6, []);
+        assert_eq!(apply(&mut journal, [], 0..6), []);
+        assert_eq!(journal.ghosts, 6);
         let freed = apply(&mut journal, [0, 1, 100], []);
-        assert_eq!(
-            freed.iter().map(|mark| mark.key).collect::<Vec<_>>(),
-            (2..10).collect::<Vec<_>>()
-        );
+        assert_eq!(freed.iter().map(|mark| mark.key).collect::<Vec<_>>(), [2, 3]);
         apply(&mut journal, [100], []);
         apply(&mut journal, [], [100]);
         assert_eq!((journal.ghosts, journal.entries.len()), (1, 3));
         apply(&mut journal, [0], []);
         assert_eq!((journal.ghosts, journal.entries.len()), (0, 2));
+    }
+
+    #[test]
+    fn what_goes_may_be_named_again_by_the_change_that_has_it_go() {
+        // The last batch names first what is new to the ghosts, more than are kept, then one that would
+        // have been given up by then.
+        for batches in [vec![0..0, 0..2 * MOST], vec![0..MOST, MOST..2 * MOST]] {
+            let mut journal = Subject::default();
+            apply(&mut journal, 0..3 * MOST, []);
+            for batch in batches {
+                let mut removals = Batch::<u32, _>::default();
+                removals.remove_as_they_come(batch.chain([0]));
+                let applied =
+                    journal.apply::<_, ()>(&mut removals, Terms::default(), &mut Vec::new());
+                assert_eq!(applied, Ok(()));
+                journal.check_ghosts();
+            }
+            assert_eq!((journal.len(), journal.ghosts), (MOST as usize, MOST_GHOSTS));
+            assert_eq!(journal.entries.len(), MOST as usize + MOST_GHOSTS);
+        }
+    }
+
+    #[test]
+    fn what_takes_much_memory_is_given_up_with_the_change_that_has_it_go() {
+        let mut journal: Journal<Weighty, (), RandomState> = Journal::default();
+        let [heavy, light] = [Weighty(3), Weighty(1)];
+        for is_followed in [false, true] {
+            let mut freed = Vec::new();
+            let cursor = is_followed.then(|| journal.open_cursor());
+            let mut batch = Batch::<_, _>::default();
+            batch.set_all([(light, ()), (heavy, ())]);
+            batch.remove_as_they_come([heavy, light, heavy]);
+            assert_eq!(journal.apply::<_, ()>(&mut batch, Terms::default(), &mut freed), Ok(()));
+            if let Some(cursor) = cursor {
+                assert_eq!((journal.tombstones(), journal.ghosts), (2, 0));
+                journal.close_cursor(cursor, &mut freed);
+            }
+            assert_eq!((journal.tombstones(), journal.ghosts, journal.entries.len()), (0, 1, 1));
+            assert!(freed.iter().any(|mark| mark.key == heavy));
+            journal.check_ghosts();
+        }
     }
 
     #[test]

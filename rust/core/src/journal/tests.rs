@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::memory::KEPT_CAPACITY;
 use super::*;
 use crate::batch::Batch;
-use crate::testing::{Fragile, panic_at};
+use crate::testing::{Fragile, Weighty, panic_at};
 
 type Subject = Journal<&'static str, i32, RandomState>;
 
@@ -162,7 +162,8 @@ mod against_a_naive_model {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Update(BTreeMap<u8, i32>, BTreeSet<u8>, bool),
+        /// The removals as they come, which may repeat themselves.
+        Update(BTreeMap<Weighty, i32>, Vec<Weighty>, bool),
         Open,
         Read(usize),
         Close(usize),
@@ -170,12 +171,12 @@ mod against_a_naive_model {
 
     #[derive(Default)]
     struct Follower {
-        updates: BTreeMap<u8, i32>,
-        removals: BTreeSet<u8>,
+        updates: BTreeMap<Weighty, i32>,
+        removals: BTreeSet<Weighty>,
     }
 
     impl Follower {
-        fn update(&mut self, updates: &BTreeMap<u8, i32>, removals: &BTreeSet<u8>) {
+        fn update(&mut self, updates: &BTreeMap<Weighty, i32>, removals: &[Weighty]) {
             for key in removals {
                 self.updates.remove(key);
             }
@@ -187,13 +188,26 @@ mod against_a_naive_model {
         }
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        let key = 0..12_u8;
+    fn update() -> impl Strategy<Value = Step> {
+        let key = (0..12_u8).prop_map(Weighty);
         let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..4);
-        let removals = prop::collection::btree_set(key, 0..3);
+        let removals = prop::collection::vec(key, 0..4);
+        (updates, removals, any::<bool>())
+            .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw))
+    }
+
+    /// So many keys at a time that more go than are kept as ghosts.
+    fn large_update() -> impl Strategy<Value = Step> {
+        let key = (0..24_u8).prop_map(Weighty);
+        let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..24);
+        let removals = prop::collection::vec(key, 0..40);
+        (updates, removals, any::<bool>())
+            .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw))
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            6 => (updates, removals, any::<bool>())
-                .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw)),
+            6 => update(),
             1 => Just(Step::Open),
             3 => any::<prop::sample::Index>().prop_map(|index| Step::Read(index.index(1000))),
             1 => any::<prop::sample::Index>().prop_map(|index| Step::Close(index.index(1000))),
@@ -202,9 +216,9 @@ mod against_a_naive_model {
 
     /// With each key once, or as they were given, which is the same.
     fn apply_either_way(
-        journal: &mut Journal<u8, i32, RandomState>,
-        updates: BTreeMap<u8, i32>,
-        removals: &BTreeSet<u8>,
+        journal: &mut Journal<Weighty, i32, RandomState>,
+        updates: BTreeMap<Weighty, i32>,
+        removals: &[Weighty],
         is_raw: bool,
     ) {
         if !is_raw {
@@ -212,14 +226,14 @@ mod against_a_naive_model {
             return;
         }
         let mut batch = Batch::<_, _>::new(updates, []);
-        batch.remove_as_they_come(removals.iter().chain(removals).copied());
+        batch.remove_as_they_come(removals.iter().copied());
         assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
     }
 
     fn check(steps: Vec<Step>) {
-        let mut journal = Journal::<u8, i32, RandomState>::default();
+        let mut journal = Journal::<Weighty, i32, RandomState>::default();
         // Of a plain dictionary, kept as a list, for its order.
-        let mut content: Vec<(u8, i32)> = Vec::new();
+        let mut content: Vec<(Weighty, i32)> = Vec::new();
         let mut followers: Vec<(CursorId, Follower)> = Vec::new();
         for step in steps {
             match step {
@@ -238,7 +252,7 @@ mod against_a_naive_model {
                 }
                 Step::Open => {
                     let mut follower = Follower::default();
-                    follower.update(&content.iter().copied().collect(), &BTreeSet::new());
+                    follower.update(&content.iter().copied().collect(), &[]);
                     followers.push((journal.open_cursor(), follower));
                 }
                 Step::Read(_) | Step::Close(_) if followers.is_empty() => {}
@@ -264,7 +278,7 @@ mod against_a_naive_model {
                     journal.close_cursor(cursor, &mut Vec::new());
                 }
             }
-            let owed: BTreeSet<u8> =
+            let owed: BTreeSet<Weighty> =
                 followers.iter().flat_map(|(_, follower)| &follower.removals).copied().collect();
             let mut in_order: Vec<_> = journal
                 .live
@@ -277,12 +291,13 @@ mod against_a_naive_model {
             assert_eq!(in_order, content);
             assert_eq!(journal.len(), content.len());
             assert_eq!(journal.tombstones(), owed.len(), "tombstones are exactly what is owed");
+            journal.check_ghosts();
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: if cfg!(miri) { 5 } else { 2000 },
+            cases: if cfg!(miri) { 5 } else { 1000 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]
@@ -290,6 +305,20 @@ mod against_a_naive_model {
         #[test]
         fn every_cursor_reads_what_a_private_copy_would_hold(
             steps in prop::collection::vec(step(), 1..60)
+        ) {
+            check(steps);
+        }
+
+        #[test]
+        fn the_content_that_nobody_follows_is_a_plain_dictionary(
+            steps in prop::collection::vec(prop_oneof![update(), large_update()], 1..30)
+        ) {
+            check(steps);
+        }
+
+        #[test]
+        fn every_cursor_is_told_of_all_that_goes_at_once(
+            steps in prop::collection::vec(prop_oneof![step(), large_update()], 1..30)
         ) {
             check(steps);
         }
