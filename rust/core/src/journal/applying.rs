@@ -234,7 +234,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         let was_live = entry.mark.fate.is_live();
         let was_ghost = entry.is_ghost();
         if entry.version == self.version {
-            // A removal of what this very change has named before.
+            // A removal of what this very change has named before, and counts once.
+            self.stamps -= 1;
             if !was_live {
                 return;
             }

@@ -57,6 +57,28 @@ fn each_key_is_read_once_with_its_last_fate() {
 }
 
 #[test]
+fn a_key_that_is_named_twice_at_once_counts_once() {
+    let mut journal = Subject::default();
+    apply(&mut journal, [("a", 1), ("b", 1), ("c", 1), ("d", 1)], []);
+    let cursor = journal.open_cursor();
+    journal.advance(cursor, &mut Vec::new());
+    let mut lag = |updates: &[(&'static str, i32)], removals: &[&'static str]| {
+        let mut batch = Batch::default();
+        batch.set_all(updates.iter().copied());
+        batch.remove_as_they_come(removals.iter().copied());
+        let result = journal.apply::<_, ()>(&mut batch, Terms::default(), &mut Vec::new());
+        assert_eq!(result, Ok(()));
+        let lag = journal.lag(cursor);
+        journal.advance(cursor, &mut Vec::new());
+        lag
+    };
+    assert_eq!(lag(&[], &["a", "a", "a"]), (1, 1));
+    assert_eq!(lag(&[], &["not there", "not there", "not there"]), (1, 1));
+    assert_eq!(lag(&[("b", 2)], &["b", "c", "b", "c"]), (1, 2));
+    assert_eq!(lag(&[("new", 2)], &["new", "new"]), (1, 1));
+}
+
+#[test]
 fn the_newest_entry_comes_first() {
     let mut journal = Subject::default();
     let cursor = journal.open_cursor();
