@@ -63,8 +63,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             return Ok(());
         }
         self.locate(batch);
-        if is_checked {
-            self.check(&self.located.slots, &batch.marks, terms)?;
+        if is_checked && let Err(refusal) = self.check(&self.located.slots, &batch.marks, terms) {
+            self.located.give_back(self.entries.capacity());
+            return Err(refusal);
         }
         // From here on nothing can fail.
         self.version += 1;

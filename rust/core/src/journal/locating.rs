@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::memory::KEPT_CAPACITY;
 use super::{Entry, Journal};
 use crate::batch::{Batch, Key, Mark};
 use crate::index::Index;
@@ -27,9 +28,21 @@ pub(super) struct Located {
 }
 
 impl Located {
+    /// Gives back what one large change needed and those of a journal of this size do not.
+    #[inline]
+    pub(super) fn give_back(&mut self, entries: usize) {
+        // What grows by doubling may have room for twice as many.
+        if self.slots.capacity() > KEPT_CAPACITY.max(2 * entries) {
+            self.slots = Vec::new();
+        }
+        if self.repeats.capacity() > KEPT_CAPACITY {
+            self.repeats = Vec::new();
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.slots.capacity()
+        self.slots.capacity().max(self.repeats.capacity())
     }
 }
 

@@ -5,7 +5,6 @@ use std::hash::BuildHasher;
 use slab::Slab;
 
 use super::Journal;
-use super::locating::Located;
 use crate::batch::{Key, Mark};
 use crate::list::List;
 
@@ -25,6 +24,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         if room > KEPT_CAPACITY && self.known() <= room / LEAST_FULL {
             self.move_together(freed);
         }
+        self.located.give_back(self.entries.capacity());
     }
 
     #[cold]
@@ -53,7 +53,6 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         for (slot, entry) in entries {
             self.index.insert_new(&entry.mark.key, slot, |slot| &entries[slot].mark.key);
         }
-        self.located = Located::default();
     }
 }
 
@@ -73,6 +72,24 @@ mod tests {
             journal.located.capacity()
         };
         assert!(apply(&mut Batch::new((0..10_000).map(|key| (key, ())), [])) >= 10_000);
-        assert!(apply(&mut Batch::new([], 0..10_000)) < KEPT_CAPACITY);
+        assert!(apply(&mut Batch::new([], 0..10_000)) <= KEPT_CAPACITY);
+    }
+
+    #[test]
+    fn no_room_is_kept_for_keys_that_are_not_known_and_named_again_and_again() {
+        for unchanged_since in [None, Some(0)] {
+            let mut journal: Journal<usize, (), RandomState> = Journal::default();
+            let mut apply = |key, terms| {
+                let mut batch: Batch<usize, ()> = Batch::new([(0, ())], []);
+                batch.remove_as_they_come(std::iter::repeat_n(key, 10_000));
+                let result = journal.apply(&mut batch, terms, &mut Vec::new());
+                assert!(journal.located.capacity() <= KEPT_CAPACITY);
+                result.is_ok()
+            };
+            assert!(apply(1, Terms::default()));
+            // Also if it is refused.
+            let is_taken = apply(2, Terms { unchanged_since, ..Terms::default() });
+            assert_eq!(is_taken, unchanged_since.is_none());
+        }
     }
 }
