@@ -3,18 +3,21 @@
 //! `DictionaryChange(...)` would pack its arguments, have `__new__` make an empty change of them and
 //! `__init__` put others in the place of its parts. CPython has a shorter way, `tp_vectorcall`. It is
 //! the class's own: subclasses go the long way, and so does the class as soon as somebody has put
-//! another `__new__` or `__init__` in their places.
+//! another `__new__` or `__init__` in their places, or the arguments do not fit: what is said about them
+//! then is in the words of `__init__`.
 
 #[cfg(not(any(PyPy, GraalPy)))]
 mod shortcut {
-    use std::ffi::c_int;
+    use std::ffi::{CStr, c_int};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::ptr;
     use std::sync::OnceLock;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::ffi;
+    use pyo3::panic::PanicException;
     use pyo3::prelude::*;
-    use pyo3::types::{PyDict, PyTuple};
+    use pyo3::types::{PyDict, PyTuple, PyType};
 
     use crate::change::dictionary_change::DictionaryChange;
 
@@ -27,6 +30,26 @@ mod shortcut {
     }
 
     static USUAL: OnceLock<Usual> = OnceLock::new();
+
+    impl Usual {
+        /// Whether the class still does the same.
+        ///
+        /// # Safety
+        ///
+        /// It is a class.
+        unsafe fn is_what_does(&self, class: *mut ffi::PyTypeObject) -> bool {
+            // SAFETY: the caller's word.
+            let (make, initialise) = unsafe { ((*class).tp_new, (*class).tp_init) };
+            make.is_some_and(|it| ptr::fn_addr_eq(it, self.make))
+                && initialise.is_some_and(|it| ptr::fn_addr_eq(it, self.initialise))
+        }
+    }
+
+    /// Whether nobody has put another `__new__` or `__init__` in its place.
+    pub(crate) fn is_usual(class: &Bound<'_, PyType>) -> bool {
+        // SAFETY: it is a class.
+        USUAL.get().is_some_and(|usual| unsafe { usual.is_what_does(class.as_type_ptr()) })
+    }
 
     #[pyfunction]
     #[pyo3(name = "DictionaryChange", signature = (updates = None, removals = None))]
@@ -72,20 +95,38 @@ mod shortcut {
         count: usize,
         names: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject {
-        let Some(Usual { make, initialise, construct }) = USUAL.get() else {
-            return ptr::null_mut();
-        };
+        let usual = USUAL.get();
         // SAFETY: CPython's word for the arguments, which are passed on as they are, but for the flag
         // that is in their number.
         unsafe {
             let count = ffi::PyVectorcall_NARGS(count);
-            let kind = class.cast::<ffi::PyTypeObject>();
-            let is_usual = (*kind).tp_new.is_some_and(|it| ptr::fn_addr_eq(it, *make))
-                && (*kind).tp_init.is_some_and(|it| ptr::fn_addr_eq(it, *initialise));
-            if is_usual {
-                return construct(ptr::null_mut(), arguments, count, names);
+            match usual.filter(|usual| usual.is_what_does(class.cast())) {
+                Some(usual) if fit(count, names) => {
+                    (usual.construct)(ptr::null_mut(), arguments, count, names)
+                }
+                _ => call_in_full(class, arguments, count, names),
             }
-            call_in_full(class, arguments, count, names)
+        }
+    }
+
+    /// Whether these may be the arguments: so many by their place, and these names.
+    ///
+    /// # Safety
+    ///
+    /// The names are none, or a tuple of `str` that are distinct.
+    #[inline]
+    unsafe fn fit(by_place: ffi::Py_ssize_t, names: *mut ffi::PyObject) -> bool {
+        if names.is_null() || by_place > 2 {
+            return by_place <= 2;
+        }
+        // SAFETY: the caller's word.
+        unsafe {
+            (0..ffi::PyTuple_GET_SIZE(names)).all(|at| {
+                let name = ffi::PyTuple_GET_ITEM(names, at);
+                let is =
+                    |text: &CStr| ffi::PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0;
+                by_place < 2 && is(c"removals") || by_place < 1 && is(c"updates")
+            })
         }
     }
 
@@ -120,7 +161,9 @@ mod shortcut {
                     Ok(Bound::from_owned_ptr_or_err(py, made)?.into_ptr())
                 }
             };
-            result().unwrap_or_else(|error| {
+            let result = catch_unwind(AssertUnwindSafe(result))
+                .unwrap_or_else(|_| Err(PanicException::new_err("calling the class has panicked")));
+            result.unwrap_or_else(|error| {
                 error.restore(py);
                 ptr::null_mut()
             })
@@ -129,10 +172,16 @@ mod shortcut {
 }
 
 #[cfg(not(any(PyPy, GraalPy)))]
-pub(crate) use shortcut::take as take_shortcut;
+pub(crate) use shortcut::{is_usual, take as take_shortcut};
 
 /// Other interpreters have no such way.
 #[cfg(any(PyPy, GraalPy))]
 pub(crate) fn take_shortcut(_: pyo3::Python<'_>) -> pyo3::PyResult<()> {
     Ok(())
+}
+
+/// So the class is always called.
+#[cfg(any(PyPy, GraalPy))]
+pub(crate) fn is_usual(_: &pyo3::Bound<'_, pyo3::types::PyType>) -> bool {
+    false
 }
