@@ -11,12 +11,13 @@ use crate::args::tables;
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
 use crate::journal::batch::WORTH_COPYING;
+use crate::journal::shared::PyStore;
 use crate::kept::value::Value;
 
 pub(crate) type LentBatch = batch::Batch<Lent, Value, Finished>;
 
-/// Has something done with the arguments of an `update()`. That must run no Python code as long as
-/// it looks at the names.
+/// Has something done with the arguments of an `update()` of a store. That must run no Python code as
+/// long as it looks at the names.
 ///
 /// As with [`fill`](super::batch::fill), there is a dictionary of the updates too if `wants_whole` says
 /// so.
@@ -24,6 +25,7 @@ pub(crate) type LentBatch = batch::Batch<Lent, Value, Finished>;
 #[inline(always)]
 pub(crate) fn lend<T>(
     py: Python<'_>,
+    store: &PyStore,
     updates: Option<&Bound<'_, PyAny>>,
     removals: Option<&Bound<'_, PyAny>>,
     wants_whole: impl FnOnce() -> bool,
@@ -39,16 +41,24 @@ pub(crate) fn lend<T>(
             *dict = dict.copy()?;
         }
     }
-    // Making something exact may run Python code, which may change the other: so the last thing is to
-    // see that there is nothing left to be made.
+    // Making something exact may run Python code, which may change the other, and so may what is to be
+    // dropped before the store is locked: so the last thing is to see that there is nothing left of
+    // any of this. Nothing goes then before the store is locked, unless there is no GIL.
     loop {
+        let mut may_have_run_code = store.see_to_departed();
         if let Some(Updates { dict, .. }) = &mut updates
             && !has_exact_keys(dict)
         {
             *dict = with_exact_keys(dict)?;
+            may_have_run_code = true;
         }
-        let Some(inexact) = removals.take_if(|removals| !removals.are_exact()) else { break };
-        removals = Some(inexact.made_exact()?);
+        if let Some(inexact) = removals.take_if(|removals| !removals.are_exact()) {
+            removals = Some(inexact.made_exact()?);
+            may_have_run_code = true;
+        }
+        if !may_have_run_code {
+            break;
+        }
     }
     if let Some(Updates { dict, .. }) = &updates {
         batch.set_all(borrowed_items(dict).map(|(key, value)| {

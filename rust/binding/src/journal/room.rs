@@ -64,7 +64,7 @@ impl DictionaryChangeMultiView {
         // A dictionary of objects would say nothing of what they are on the wire.
         let encodes = self.store.object().get().encoding.get().is_on();
         let wants_whole = || !encodes && self.store.wants_whole();
-        let result = lend(py, updates, removals, wants_whole, |batch| {
+        let result = lend(py, &self.store, updates, removals, wants_whole, |batch| {
             if by.is_none() && unchanged_since.is_none() {
                 self.store.update(batch)
             } else {
