@@ -12,8 +12,8 @@ use pyo3::types::PyString;
 
 use crate::interpreter;
 
-/// A key of so many characters takes little memory.
-const LONGEST_LIGHT: ffi::Py_ssize_t = 128;
+/// A key whose characters take so many bytes takes little memory.
+const MOST_LIGHT_BYTES: usize = 128;
 
 /// A key as the journal keeps it.
 ///
@@ -163,8 +163,11 @@ impl Key for Name {
     }
 
     fn is_light(&self) -> bool {
-        // SAFETY: the text is a live, exact `str`, and says how long it is.
-        unsafe { ffi::PyUnicode_GET_LENGTH(self.0.as_ptr()) <= LONGEST_LIGHT }
+        let text = self.0.as_ptr();
+        // SAFETY: it is a live, exact `str`, and says how long it is, and how large its characters are.
+        let (length, size) =
+            unsafe { (ffi::PyUnicode_GET_LENGTH(text), ffi::PyUnicode_KIND(text)) };
+        length.unsigned_abs() * size as usize <= MOST_LIGHT_BYTES
     }
 
     // As with comparing: no user code, no allocation.
