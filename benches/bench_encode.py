@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import packers
-from contenders import BY_NAME
+from contenders import BY_NAME, RIVAL_NAME
 from measure import Compare, Side
 from remote import Remote
 
@@ -65,6 +65,29 @@ def test_tick_of_views_apart(
         rival=plain.side(f"{library}, ours"),
         ours=encoding.side(f"{library} apart"),
         against=library,
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "views", "target"),
+    [
+        ("update of 100 keys of a store that encodes, no view", 0, 0.6),
+        ("the same, and a flush of 1 view", 1, None),
+    ],
+)
+def test_update(
+    compare: Compare,
+    plain: Remote,
+    encoding: Remote,
+    what: str,
+    views: int,
+    target: float | None,
+) -> None:
+    compare(
+        what,
+        rival=plain.side(f"update, {views} views, {RIVAL_NAME}"),
+        ours=encoding.side(f"update, {views} views"),
+        target=target,
     )
 
 

@@ -130,12 +130,27 @@ def begin_encoding(multi_view: Any, codec: Any) -> None:
         view.flush_changed_blocking().encode(codec)
 
 
+def updates(implementation: ModuleType, *, views: int, codec: Any = None) -> Timed:
+    """Updates of keys that are there; each view flushes after each, and looks at what it got."""
+    room = Room(implementation, views=views)
+    if codec is not None:
+        begin_encoding(room.multi_view, codec)
+    names = {"update": room.multi_view.update, "avatars": content(), "views": room.views}
+    names |= {"room": room}
+    return Timed("update(avatars)\nfor view in views: view.flush_changed_blocking().updates", names)
+
+
 def plain() -> dict[str, Side]:
     fragments = [msgpack.packb(key) + msgpack.packb(value) for key, value in content().items()]
     return {
         **{
             f"{name}, {rival}": Tick(by_hand(packb), implementation=implementation)
             for name, packb in PACKERS.items()
+            for rival, implementation in BY_NAME.items()
+        },
+        **{
+            f"update, {views} views, {rival}": updates(implementation, views=views)
+            for views in (0, 1)
             for rival, implementation in BY_NAME.items()
         },
         "join": Timed("b''.join(fragments)", {"fragments": fragments}),
@@ -169,6 +184,10 @@ def encoding() -> dict[str, Side]:
     return {
         **{name: Tick(encoder(name)) for name in codecs},
         **{f"{name} apart": Tick(encoder(name), apart=True) for name in codecs},
+        **{
+            f"update, {views} views": updates(OURS, views=views, codec=codecs["msgpack"])
+            for views in (0, 1)
+        },
         "encode": Timed("change.encode(codec)", names),
         "encode opened": Timed("change.encode(codec)", {**names, "change": looked_at}),
         "one thread": Threads(encoder("msgpack"), at_once=False),
