@@ -69,10 +69,11 @@ def test_tick_of_views_apart(
 
 
 @pytest.mark.parametrize(
-    ("what", "views", "target"),
+    ("what", "name", "target"),
     [
-        ("update of 100 keys of a store that encodes, no view", 0, 0.6),
-        ("the same, and a flush of 1 view", 1, None),
+        ("update of 100 keys of a store that encodes, no view", "update", 0.6),
+        ("the same with a view", "update with a view", 2),
+        ("the same with a view that flushes and is looked at", "update and flush", None),
     ],
 )
 def test_update(
@@ -80,14 +81,11 @@ def test_update(
     plain: Remote,
     encoding: Remote,
     what: str,
-    views: int,
+    name: str,
     target: float | None,
 ) -> None:
     compare(
-        what,
-        rival=plain.side(f"update, {views} views, {RIVAL_NAME}"),
-        ours=encoding.side(f"update, {views} views"),
-        target=target,
+        what, rival=plain.side(f"{name}, {RIVAL_NAME}"), ours=encoding.side(name), target=target
     )
 
 
