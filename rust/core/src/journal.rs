@@ -111,6 +111,8 @@ pub struct Journal<K, V, S> {
     /// Entries of keys that are forgotten, in order of when that was.
     departed: List,
     ghosts: usize,
+    /// Those that take too much memory to be kept.
+    heavy: Vec<u32>,
     /// So many tombstones are kept, even though every cursor has seen them.
     history: usize,
     /// The version of the last removal that has been forgotten.
@@ -139,6 +141,7 @@ impl<K: Key, V, S: BuildHasher + Default> Default for Journal<K, V, S> {
             tombstones: 0,
             departed: List::EMPTY,
             ghosts: 0,
+            heavy: Vec::new(),
             history: 0,
             horizon: 0,
             cursors: Slab::new(),
@@ -209,6 +212,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.index.clear();
         (self.live, self.removed, self.tombstones) = (List::EMPTY, List::EMPTY, 0);
         (self.departed, self.ghosts) = (List::EMPTY, 0);
+        self.heavy.clear();
         self.publishers.forget_keys();
         self.entries.drain().map(|entry| entry.mark).collect()
     }

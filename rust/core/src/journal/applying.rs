@@ -269,6 +269,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         if self.tombstones > self.history && self.cursors.is_empty() {
             self.free_tombstones(freed);
         }
+        self.trim_ghosts(freed);
         self.give_back(freed);
     }
 

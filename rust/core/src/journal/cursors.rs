@@ -279,6 +279,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 self.free_tombstone(slot, freed);
             }
         }
+        self.trim_ghosts(freed);
         self.give_back(freed);
     }
 

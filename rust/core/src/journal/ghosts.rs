@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 
 use super::{Entry, Journal};
 use crate::batch::{Fate, Key, Mark};
+use crate::list::short;
 
 /// How many ghosts are kept, the last ones.
 pub(super) const MOST_GHOSTS: usize = 1024;
@@ -44,12 +45,28 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             let fate = std::mem::replace(&mut entry.mark.fate, Fate::Removed);
             freed.push(Mark { key: entry.mark.key.clone(), fate });
         }
-        let is_light = entry.mark.key.is_light();
+        if !entry.mark.key.is_light() {
+            self.heavy.push(short(slot));
+        }
         self.departed.push_back(&mut self.entries, slot);
         self.ghosts += 1;
-        if !is_light {
-            self.lay(slot, freed);
-        } else if self.ghosts > MOST_GHOSTS
+    }
+
+    /// Gives up those that are too many or take too much memory. The rest of a change may name them, so
+    /// that is done at its end.
+    #[inline]
+    pub(super) fn trim_ghosts(&mut self, freed: &mut Vec<Mark<K, V>>) {
+        if self.ghosts > MOST_GHOSTS || !self.heavy.is_empty() {
+            self.trim(freed);
+        }
+    }
+
+    #[cold]
+    fn trim(&mut self, freed: &mut Vec<Mark<K, V>>) {
+        while let Some(slot) = self.heavy.pop() {
+            self.lay(slot as usize, freed);
+        }
+        while self.ghosts > MOST_GHOSTS
             && let Some(oldest) = self.departed.first()
         {
             self.lay(oldest, freed);
@@ -66,6 +83,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// Gives up some of the oldest, of which there were so many before this update.
     #[inline]
     pub(super) fn age_ghosts(&mut self, before: usize, freed: &mut Vec<Mark<K, V>>) {
+        self.trim_ghosts(freed);
         for _ in 0..GIVEN_UP.min(before).min(self.ghosts) {
             self.departed.first().into_iter().for_each(|oldest| self.lay(oldest, freed));
         }
@@ -158,6 +176,57 @@ mod tests {
         assert_eq!((journal.ghosts, journal.entries.len()), (1, 3));
         apply(&mut journal, [0], []);
         assert_eq!((journal.ghosts, journal.entries.len()), (0, 2));
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    struct Heavy(u32);
+
+    impl Key for Heavy {
+        fn is_light(&self) -> bool {
+            self.0 >= 100
+        }
+    }
+
+    #[test]
+    fn a_key_that_takes_much_memory_is_given_up_at_once() {
+        let mut journal: Journal<Heavy, i32, RandomState> = Journal::default();
+        for _ in 0..3 {
+            let mut batch = Batch::<_, _>::new([(Heavy(1), 1), (Heavy(2), 2)], []);
+            batch.remove_as_they_come([1, 1, 3, 1].map(Heavy));
+            let mut freed = Vec::new();
+            assert_eq!(journal.apply(&mut batch, Terms::default(), &mut freed), Ok(()));
+            assert_eq!((journal.ghosts, journal.entries.len()), (0, 1));
+        }
+        // A ghost that comes back leaves no older one in front of the heavy.
+        for change in [
+            Batch::<_, _>::new([(Heavy(1), 1), (Heavy(100), 1)], []),
+            Batch::new([], [Heavy(100)]),
+            Batch::new([(Heavy(100), 1)], [Heavy(1)]),
+        ] {
+            let mut batch = change;
+            assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
+        }
+        assert_eq!((journal.ghosts, journal.entries.len()), (0, 2));
+        let cursor = journal.open_cursor();
+        let mut batch = Batch::<_, _>::new([], [Heavy(2), Heavy(100)]);
+        assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
+        journal.advance(cursor, &mut Vec::new());
+        assert_eq!((journal.ghosts, journal.entries.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_change_may_name_ghosts_of_which_it_makes_too_many() {
+        let mut journal = Subject::default();
+        let most = u32::try_from(MOST_GHOSTS).expect("it is small");
+        // So that there is no memory to be given back.
+        apply(&mut journal, (0..2 * most).map(|key| u32::MAX - key), []);
+        apply(&mut journal, 0..most + 10, []);
+        apply(&mut journal, [], 0..most);
+        assert_eq!(journal.ghosts, MOST_GHOSTS);
+        apply(&mut journal, [], (most..most + 10).chain(0..most));
+        assert!(journal.ghosts <= MOST_GHOSTS);
+        assert_eq!(journal.len(), 2 * MOST_GHOSTS);
+        assert!((0..most + 10).all(|key| journal.get(&key).is_none()));
     }
 
     #[test]
