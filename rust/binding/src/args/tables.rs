@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet};
+use pyo3::types::PyDict;
 
 static ARE_DICTS_KNOWN: AtomicBool = AtomicBool::new(false);
 static ARE_SETS_KNOWN: AtomicBool = AtomicBool::new(false);
@@ -103,8 +103,9 @@ mod dicts {
 // Without a GIL another thread may change a set at any time.
 #[cfg(all(not(Py_3_15), not(Py_GIL_DISABLED), not(PyPy), not(GraalPy)))]
 mod sets {
-    use super::{Bound, PyAny, PyResult, PySet, Python, ffi};
+    use super::{Bound, PyAny, PyResult, Python, ffi};
     use pyo3::prelude::*;
+    use pyo3::types::PySet;
 
     /// A set as CPython's `cpython/setobject.h` has it, up to 3.14; more comes behind.
     #[repr(C)]

@@ -3,6 +3,7 @@
 
 use change_buffers_core::batch;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::args::exact::{borrowed_items, borrowed_list, has_exact_keys};
 use crate::args::keys::{Removals, Updates, own_or_borrowed_dict, with_exact_keys};
@@ -16,6 +17,13 @@ use crate::kept::value::Value;
 
 pub(crate) type LentBatch = batch::Batch<Lent, Value, Finished>;
 
+/// What keeps lent names alive.
+#[derive(Default)]
+struct Lenders<'py> {
+    _updates: Option<Bound<'py, PyDict>>,
+    _removals: Option<Removals<'py>>,
+}
+
 /// Has something done with the arguments of an `update()` of a store. That must run no Python code as
 /// long as it looks at the names.
 ///
@@ -28,10 +36,37 @@ pub(crate) fn lend<T>(
     store: &PyStore,
     updates: Option<&Bound<'_, PyAny>>,
     removals: Option<&Bound<'_, PyAny>>,
-    wants_whole: impl FnOnce() -> bool,
+    wants_whole: impl Fn() -> bool,
     apply: impl FnOnce(&mut LentBatch) -> T,
 ) -> PyResult<T> {
     let mut batch = LentBatch::default();
+    let is_usual = removals.is_none() && !cfg!(Py_GIL_DISABLED);
+    let plain = updates.filter(|_| is_usual).and_then(|it| it.cast_exact::<PyDict>().ok());
+    let _lenders = match plain {
+        // By far the most frequent arguments: the caller keeps the dictionary, and nobody else can
+        // change it meanwhile.
+        Some(dict)
+            if !store.see_to_departed()
+                && has_exact_keys(dict)
+                && (dict.len() < WORTH_COPYING || !wants_whole()) =>
+        {
+            lend_items(&mut batch, dict);
+            Lenders::default()
+        }
+        _ => lend_any(py, store, &mut batch, updates, removals, wants_whole)?,
+    };
+    Ok(apply(&mut batch))
+}
+
+#[inline(never)]
+fn lend_any<'py>(
+    py: Python<'py>,
+    store: &PyStore,
+    batch: &mut LentBatch,
+    updates: Option<&Bound<'py, PyAny>>,
+    removals: Option<&Bound<'py, PyAny>>,
+    wants_whole: impl Fn() -> bool,
+) -> PyResult<Lenders<'py>> {
     let mut updates = updates.map(own_or_borrowed_dict).transpose()?;
     let mut removals = removals.map(Removals::of).transpose()?;
     let mut whole = false;
@@ -60,12 +95,9 @@ pub(crate) fn lend<T>(
             break;
         }
     }
-    if let Some(Updates { dict, .. }) = &updates {
-        batch.set_all(borrowed_items(dict).map(|(key, value)| {
-            // SAFETY: the dictionary keeps both alive. It is either nobody else's before the mutex is
-            // released, or there is a GIL and no Python code runs before that.
-            unsafe { (Lent::new(py, key), Value::new(Bound::from_borrowed_ptr(py, value))) }
-        }));
+    let updates = updates.map(|updates| updates.dict);
+    if let Some(dict) = &updates {
+        lend_items(batch, dict);
         if whole {
             batch.finish(Finished::Dicts(Dicts { updates: dict.clone().unbind(), removals: None }));
         }
@@ -75,18 +107,29 @@ pub(crate) fn lend<T>(
         Some(Removals::Set(keys)) => {
             // SAFETY: the set keeps them alive, as the dictionary does with its keys.
             let names = tables::set_keys(keys).map(|key| unsafe { Lent::new(py, key) });
-            add_removals(&mut batch, names, true);
+            add_removals(batch, names, true);
         }
         Some(Removals::List { keys, are_distinct }) => {
             // SAFETY: so does the list.
             let names = borrowed_list(keys).map(|key| unsafe { Lent::new(py, key) });
-            add_removals(&mut batch, names, *are_distinct);
+            add_removals(batch, names, *are_distinct);
         }
         Some(Removals::Names(names)) => {
-            add_removals(&mut batch, names.iter().map(Lent::of), false);
+            add_removals(batch, names.iter().map(Lent::of), false);
         }
     }
-    Ok(apply(&mut batch))
+    Ok(Lenders { _updates: updates, _removals: removals })
+}
+
+/// All keys are exact `str`.
+#[inline]
+fn lend_items(batch: &mut LentBatch, dict: &Bound<'_, PyDict>) {
+    let py = dict.py();
+    batch.set_all(borrowed_items(dict).map(|(key, value)| {
+        // SAFETY: the dictionary keeps both alive. It is either nobody else's before the mutex is
+        // released, or there is a GIL and no Python code runs before that.
+        unsafe { (Lent::new(py, key), Value::new(Bound::from_borrowed_ptr(py, value))) }
+    }));
 }
 
 fn add_removals(batch: &mut LentBatch, names: impl Iterator<Item = Lent>, are_distinct: bool) {

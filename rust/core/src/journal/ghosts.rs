@@ -189,6 +189,58 @@ mod tests {
         assert_eq!((journal.ghosts, journal.entries.len()), (0, 2));
     }
 
+    /// Heavy below 100.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    struct Heavy(u32);
+
+    impl Key for Heavy {
+        fn is_light(&self) -> bool {
+            self.0 >= 100
+        }
+    }
+
+    #[test]
+    fn a_key_that_takes_much_memory_is_given_up_at_once() {
+        let mut journal: Journal<Heavy, i32, RandomState> = Journal::default();
+        for _ in 0..3 {
+            let mut batch = Batch::<_, _>::new([(Heavy(1), 1), (Heavy(2), 2)], []);
+            batch.remove_as_they_come([1, 1, 3, 1].map(Heavy));
+            let mut freed = Vec::new();
+            assert_eq!(journal.apply(&mut batch, Terms::default(), &mut freed), Ok(()));
+            assert_eq!((journal.ghosts, journal.entries.len()), (0, 1));
+        }
+        // A ghost that comes back leaves no older one in front of the heavy.
+        for change in [
+            Batch::<_, _>::new([(Heavy(1), 1), (Heavy(100), 1)], []),
+            Batch::new([], [Heavy(100)]),
+            Batch::new([(Heavy(100), 1)], [Heavy(1)]),
+        ] {
+            let mut batch = change;
+            assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
+        }
+        assert_eq!((journal.ghosts, journal.entries.len()), (0, 2));
+        let cursor = journal.open_cursor();
+        let mut batch = Batch::<_, _>::new([], [Heavy(2), Heavy(100)]);
+        assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
+        journal.advance(cursor, &mut Vec::new());
+        assert_eq!((journal.ghosts, journal.entries.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_change_may_name_ghosts_of_which_it_makes_too_many() {
+        let mut journal = Subject::default();
+        let most = u32::try_from(MOST_GHOSTS).expect("it is small");
+        // So that there is no memory to be given back.
+        apply(&mut journal, (0..2 * most).map(|key| u32::MAX - key), []);
+        apply(&mut journal, 0..most + 10, []);
+        apply(&mut journal, [], 0..most);
+        assert_eq!(journal.ghosts, MOST_GHOSTS);
+        apply(&mut journal, [], (most..most + 10).chain(0..most));
+        assert!(journal.ghosts <= MOST_GHOSTS);
+        assert_eq!(journal.len(), 2 * MOST_GHOSTS);
+        assert!((0..most + 10).all(|key| journal.get(&key).is_none()));
+    }
+
     #[test]
     fn what_goes_may_be_named_again_by_the_change_that_has_it_go() {
         // The last batch names first what is new to the ghosts, more than are kept, then one that would
