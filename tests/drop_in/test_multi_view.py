@@ -356,24 +356,6 @@ def test_a_view_of_nothing_made_after_freezing_is_drained(multi_view):
         assert_drained(view)
 
 
-@pytest.mark.parametrize("length", [1, 1000])
-@pytest.mark.parametrize("iterable", [list, tuple, iter])
-def test_removals_may_repeat_themselves_and_the_updates(multi_view, iterable, length):
-    a, b, c, d = (letter * length for letter in "abcd")
-    with multi_view.create_view() as view:
-        for known in (False, True):
-            updates = dict.fromkeys([a, b, c], known)
-            multi_view.update(updates, iterable([b, d, b, d, a, a]))
-            assert multi_view.copy_content() == {c: known}
-            change = view.flush_changed_blocking()
-            assert change.updates == updates
-            assert change.removals == {a, b, d}
-    multi_view.update({a: 1, d: 1}, iterable([a, a, c]))
-    assert multi_view.copy_content() == {d: 1}
-    multi_view.update(None, iterable([d, d]))
-    assert multi_view.copy_content() == {}
-
-
 def test_a_key_that_comes_back_again_and_again_is_as_new(multi_view):
     keys = [f"key {i}" for i in range(50)]
     for value in range(5):

@@ -15,6 +15,24 @@ def lag(multi_view) -> tuple[int, int]:
     return stats.lag_versions, stats.lag_keys
 
 
+@pytest.mark.parametrize("length", [1, 1000])
+@pytest.mark.parametrize("iterable", [list, tuple, iter])
+def test_removals_may_repeat_themselves_and_the_updates(multi_view, iterable, length):
+    a, b, c, d = (letter * length for letter in "abcd")
+    with multi_view.create_view() as view:
+        for known in (False, True):
+            updates = dict.fromkeys([a, b, c], known)
+            multi_view.update(updates, iterable([b, d, b, d, a, a]))
+            assert multi_view.copy_content() == {c: known}
+            change = view.flush_changed_blocking()
+            assert change.updates == updates
+            assert change.removals == {a, b, d}
+    multi_view.update({a: 1, d: 1}, iterable([a, a, c]))
+    assert multi_view.copy_content() == {d: 1}
+    multi_view.update(None, iterable([d, d]))
+    assert multi_view.copy_content() == {}
+
+
 @pytest.mark.parametrize("is_viewed", [False, True])
 @pytest.mark.parametrize(
     "calls",
