@@ -54,7 +54,7 @@ pub(crate) struct Weighty(pub(crate) u8);
 
 impl Key for Weighty {
     fn is_light(&self) -> bool {
-        self.0 % 3 != 0
+        !self.0.is_multiple_of(3)
     }
 }
 
