@@ -1,4 +1,4 @@
-"""Gets interpreters from Debian into a folder of their own; nothing of the system is changed.
+"""Gets interpreters and servers from Debian into a folder; nothing of the system is changed.
 
 The mirror is the one that this machine's apt uses already. It is asked about other releases than
 the machine's own through a private configuration of apt, which checks signatures and hashes as it
@@ -65,22 +65,37 @@ class Debian:
 
     def unpack(self, series: str, target: Path) -> None:
         """Unpack the interpreter `python<series>` and all that it needs, to `usr/` in a folder."""
+        # libgcc-s1 is what extension modules in Rust need.
+        self._fetch(target, f"python{series}-venv", "libgcc-s1")
+        self._settle(series, target)
+
+    def unpack_program(self, package: str, program: str, target: Path) -> Path:
+        """Unpack a program and all that it needs in a folder; give what is to be called."""
+        self._fetch(target, package)
+        usr = target / "usr"
+        binary = usr / "bin" / program
+        if not binary.exists():
+            raise Unavailable(f"{package} has no {program}")
+        # It may be a link, and programs go by the name they are called by.
+        wrapper = target / program
+        libraries = _loader(usr, program).parent
+        text = WRAPPER.format(loader=_loader(usr, program), libraries=libraries, python=binary)
+        wrapper.write_text(text)
+        wrapper.chmod(0o755)
+        return wrapper
+
+    def _fetch(self, target: Path, *packages: str) -> None:
+        """Unpack packages and all that they need, to `usr/` in a folder."""
         self._update()
         archives = self._folder / "cache" / "archives"
         shutil.rmtree(archives, ignore_errors=True)
         (archives / "partial").mkdir(parents=True)
-        package = f"python{series}-venv"
-        # libgcc-s1 is what extension modules in Rust need.
-        self._apt(
-            *("install", "--yes", "--download-only", "--no-install-recommends"),
-            *(package, "libgcc-s1"),
-        )
+        self._apt("install", "--yes", "--download-only", "--no-install-recommends", *packages)
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for archive in sorted(archives.glob("*.deb")):
             call("dpkg-deb", "--extract", str(archive), str(target))
         shutil.rmtree(archives)
-        self._settle(series, target)
 
     def build_free_threaded(self, series: str, target: Path) -> None:
         """Build `python<series>t` from Debian's source package and install it in a folder."""
@@ -130,9 +145,7 @@ class Debian:
         """Have what was unpacked run where it is."""
         usr = target / "usr"
         name = f"python{series}"
-        loaders = sorted(usr.glob("lib/*/ld-linux*.so.*"))
-        if not loaders:
-            raise Unavailable(f"no loader came with {name}")
+        loader = _loader(usr, name)
         wheels = usr / "share" / "python-wheels"
         for data in (usr / "lib" / name).glob("_sysconfigdata_*.py"):
             text = data.read_text()
@@ -141,7 +154,7 @@ class Debian:
         python = usr / "bin" / name
         binary = python.with_suffix(f"{python.suffix}.bin")
         python.rename(binary)
-        wrapper = WRAPPER.format(loader=loaders[0], libraries=loaders[0].parent, python=binary)
+        wrapper = WRAPPER.format(loader=loader, libraries=loader.parent, python=binary)
         python.write_text(wrapper)
         python.chmod(0o755)
 
@@ -181,6 +194,14 @@ class Debian:
 
     def _command(self, program: str) -> tuple[str, ...]:
         return (program, f"--config-file={self._config}")
+
+
+def _loader(usr: Path, name: str) -> Path:
+    """Give the loader that came with a program."""
+    loaders = sorted(usr.glob("lib/*/ld-linux*.so.*"))
+    if not loaders:
+        raise Unavailable(f"no loader came with {name}")
+    return loaders[0]
 
 
 def _mirror() -> str:

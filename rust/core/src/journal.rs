@@ -27,6 +27,7 @@ mod locating;
 mod memory;
 mod prepared;
 mod publishers;
+mod replay;
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;

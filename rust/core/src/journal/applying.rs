@@ -71,8 +71,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.version += 1;
         self.stamps += named;
         match terms.by {
-            Some(_) => self.stamp_all::<true, _>(&mut batch.marks, terms.by, freed),
-            None => self.stamp_all::<false, _>(&mut batch.marks, None, freed),
+            Some(_) => self.stamp_all::<true, _>(&mut batch.marks, |_, _| terms.by, freed),
+            None => self.stamp_all::<false, _>(&mut batch.marks, |_, _| None, freed),
         }
         self.age_ghosts(ghosts, freed);
         self.clean_up(freed);
@@ -115,10 +115,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     /// Gives all keys their new fates. Nothing can fail.
-    fn stamp_all<const PUBLISHED: bool, Q: Borrow<K>>(
+    pub(super) fn stamp_all<const PUBLISHED: bool, Q: Borrow<K>>(
         &mut self,
         marks: &mut [Mark<Q, V>],
-        by: Option<PublisherId>,
+        by: impl Fn(&Self, &K) -> Option<PublisherId>,
         freed: &mut Vec<Mark<K, V>>,
     ) {
         let Located { mut slots, repeats } = std::mem::take(&mut self.located);
@@ -133,6 +133,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 slot = slots[*earlier];
             }
             let slot = (slot != NO_SLOT).then_some(slot as usize);
+            let by = by(self, mark.key.borrow());
             if let Some(added) = self.stamp::<PUBLISHED, _>(slot, mark, by, &mut run, freed) {
                 slots[place] = short(added);
             }

@@ -39,7 +39,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     #[inline]
     pub(super) fn forget(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
         let entry = &mut self.entries[slot];
-        self.horizon = entry.version;
+        // Versions that were left out may have put it beyond.
+        self.horizon = self.horizon.max(entry.version);
         entry.version = NEVER;
         if let Some(by) = entry.by.take() {
             self.publishers.remove_tombstone(by);
