@@ -1,5 +1,6 @@
 //! Changes that were made elsewhere: what a journal that follows another one is told.
 
+use std::borrow::Borrow;
 use std::hash::BuildHasher;
 
 use super::{Journal, PublisherId};
@@ -13,14 +14,15 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// nothing is known of the removals between: no cursor can go on from there.
     ///
     /// As with an update, what is displaced is left in the batch and in `freed`.
-    pub fn replay<W>(
+    pub fn replay<Q: Borrow<K>, W>(
         &mut self,
-        batch: &mut Batch<K, V, W>,
+        batch: &mut Batch<Q, V, W>,
         version: u64,
         by: impl Fn(&K) -> Option<PublisherId>,
         freed: &mut Vec<Mark<K, V>>,
     ) {
         debug_assert!(version > self.version, "versions count up");
+        let ghosts = self.ghosts;
         self.locate(batch);
         // From here on nothing can fail.
         if version - self.version > 1 {
@@ -28,10 +30,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         }
         self.version = version;
         self.stamps += batch.marks.len() as u64;
-        for (place, mark) in batch.marks.iter_mut().enumerate() {
-            let by = by(&mark.key).filter(|&publisher| self.is_open(publisher));
-            self.stamp::<true>(self.found[place], mark, by, freed);
-        }
+        let by = |journal: &Self, key: &K| by(key).filter(|&it| journal.is_open(it));
+        self.stamp_all::<true, _>(&mut batch.marks, by, freed);
+        self.age_ghosts(ghosts, freed);
         self.clean_up(freed);
     }
 }

@@ -1,5 +1,6 @@
 //! Changes that were made elsewhere, in a store that follows another one.
 
+use std::borrow::Borrow;
 use std::hash::BuildHasher;
 
 use super::{PublisherId, Refused, Store};
@@ -10,9 +11,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     ///
     /// `by` says through which publisher a key was changed, if it was one; it must not panic, nor
     /// call back. A batch without keys gives the content that version all the same.
-    pub fn replay(
+    pub fn replay<Q: Borrow<K>>(
         &self,
-        batch: &mut Batch<K, V, W>,
+        batch: &mut Batch<Q, V, W>,
         version: u64,
         by: impl Fn(&K) -> Option<PublisherId>,
     ) -> Result<(), Refused<K>> {
@@ -26,15 +27,15 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         }
         // Whoever waits without one of several publishers looks again, and finds nothing.
         let mut marks = batch.marks.iter();
-        let first = marks.next().and_then(|mark| by(&mark.key));
-        let common = first.filter(|_| marks.all(|mark| by(&mark.key) == first));
+        let first = marks.next().and_then(|mark| by(mark.key.borrow()));
+        let common = first.filter(|_| marks.all(|mark| by(mark.key.borrow()) == first));
         let concerned = data.waiters.is_any_waiting().then(|| {
-            data.concerned(common, batch.marks.iter().map(|mark| &mark.key), &mut displaced)
+            data.concerned(common, batch.marks.iter().map(|mark| mark.key.borrow()), &mut displaced)
         });
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.replay(batch, version, by, &mut displaced.marks);
-        displaced.add(data.renew_memo(seen_before, &mut batch.whole));
-        if batch.is_empty() {
+        data.renew_memos(seen_before, &mut batch.whole, &mut displaced);
+        if batch.marks.is_empty() {
             return Ok(());
         }
         data.count_change(&mut displaced);
