@@ -31,10 +31,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from debian import Debian, Unavailable
+import debian_pythons
+from debian import CACHE, Debian, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
 
 FREE_THREADED = "free-threaded"
 FOR_NANOVER = "for-nanover"
@@ -108,9 +108,10 @@ def fetched(series: str, debian: Debian) -> Interpreter:
     print(f"{name}: fetching it from Debian into {CACHE}", flush=True)
     target = CACHE / name
     if series.endswith("t"):
-        debian.build_free_threaded(series[:-1], target)
+        work = CACHE / "debian" / f"build-{series}"
+        debian_pythons.build_free_threaded(debian, series[:-1], target, work)
     else:
-        debian.unpack(series, target)
+        debian_pythons.unpack(debian, series, target)
     interpreter = find(series)
     if interpreter is None:
         raise Unavailable("fetched, but it does not run here")
