@@ -134,6 +134,7 @@ def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]
             install_what_tests_need(python, sources, env, groups)
             if isinstance(interpreter, Foreign):
                 options = [*interpreter.options, *options]
+                env["TEST_PATIENCE"] = str(interpreter.patience)
         except subprocess.CalledProcessError as error:
             print(error, file=sys.stderr)
             return Outcome(name, interpreter.name, "could not be installed", True, False)

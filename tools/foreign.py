@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,11 @@ import windows_python
 from debian import CACHE, Debian, Unavailable, call
 from interpreters import Interpreter
 
-# An emulated processor is slow, and nothing of what is tested is how fast anything is.
-PATIENCE = ("--timeout=900", "--override-ini=faulthandler_timeout=800")
+# An emulated processor is slow, and what is tested is not how fast anything is.
+PATIENCE = 10
+PATIENT = ("--timeout=1200", "--override-ini=faulthandler_timeout=1000")
 
-VERSION = """
-import sys, sysconfig
-print("%d.%d.%d" % sys.version_info[:3], bool(sysconfig.get_config_var("Py_GIL_DISABLED")))
-"""
+VERSION = 'import sys; print("%d.%d.%d" % sys.version_info[:3])'
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,10 @@ class Foreign(Interpreter):
 
     make: Callable[[Path], Path]
     """Makes an environment in a folder and gives its Python."""
-    options: tuple[str, ...]
+    options: tuple[str, ...] = ()
     """What pytest has to be told."""
+    patience: int = 1
+    """How many times as slow as usual it may be before a test takes that for a hang."""
 
     def environment(self, folder: Path) -> Path:
         """Make an environment of its own, with pip, in a folder, and give its Python."""
@@ -41,16 +42,18 @@ def foreign(system: str, processor: str, series: str) -> Foreign:
         raise Unavailable(f"there is no free-threaded Python for {system} on {processor} here")
     if (system, processor) == ("win", "amd64"):
         path = windows_python.python(series)
-        return _foreign(path, lambda folder: windows_python.environment(series, folder), ())
+        version = _version(path)
+        make = functools.partial(windows_python.environment, series)
+        return Foreign(path, version, False, make)
     if (system, processor) == ("manylinux", "aarch64"):
         path = _aarch64(series)
-        return _foreign(path, lambda folder: _venv(path, folder), PATIENCE)
+        make = functools.partial(_venv, path)
+        return Foreign(path, _version(path), False, make, PATIENT, PATIENCE)
     raise Unavailable(f"is for {system} on {processor}")
 
 
-def _foreign(path: Path, make: Callable[[Path], Path], options: tuple[str, ...]) -> Foreign:
-    version, is_free_threaded = call(str(path), "-c", VERSION).split()[-2:]
-    return Foreign(path, version, is_free_threaded == "True", make, options)
+def _version(python: Path) -> str:
+    return call(str(python), "-c", VERSION).split()[-1]
 
 
 def _aarch64(series: str) -> Path:
