@@ -2,10 +2,11 @@
 
     python tools/cross.py wheels windows 3.10 3.14 --out dist
     python tools/cross.py core windows
+    python tools/cross.py available windows
 
 The targets are those of `toolchain.py`. The wheels are built from the source distribution, which
 comes beside them. The tests of the core run under Wine or under QEMU. What is not to be had is said
-in a sentence, and is an error.
+in a sentence, and is an error; `available` asks for no more than that.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def test_core(name: str, target: Target) -> None:
 def main() -> int:
     """Do what was asked for; fail with a sentence if it can't be done here."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=["wheels", "core"])
+    parser.add_argument("what", choices=["wheels", "core", "available"])
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("pythons", nargs="*", help="of the wheels: 3.14, 3.14t")
     parser.add_argument("--out", type=Path, default=Path("dist"), help="where the wheels go")
@@ -58,6 +59,8 @@ def main() -> int:
     try:
         if arguments.what == "wheels":
             build_wheels(target, arguments.pythons, arguments.out)
+        elif arguments.what == "available":
+            Toolchain(target)
         else:
             test_core(arguments.target, target)
     except Unavailable as error:

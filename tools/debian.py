@@ -74,11 +74,18 @@ class Debian:
     def unpack_missing(self, packages: list[str], target: Path) -> None:
         """Unpack what this machine lacks of packages and their needs, of its own release."""
         _check_tools()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        lists = self._folder / "own-lists"
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
         config = self._folder / "own.conf"
-        # Nothing is installed, so nobody has to be kept from it, and everybody may.
-        config.write_text(f'Dir::Cache "{self._folder / "cache"}";\nDebug::NoLocking "true";\n')
-        self._unpack(packages, target, ("apt-get", f"--config-file={config}"))
+        config.write_text(
+            f'Dir::State::lists "{lists}";\n'
+            f'Dir::Cache "{self._folder / "cache"}";\n'
+            # Nothing is installed, so nobody has to be kept from it, and everybody may.
+            'Debug::NoLocking "true";\n' + AFTERWARDS
+        )
+        apt_get = ("apt-get", f"--config-file={config}")
+        call(*apt_get, "update")
+        self._unpack(packages, target, apt_get)
 
     def _unpack(self, packages: list[str], target: Path, apt_get: tuple[str, ...]) -> None:
         archives = self._folder / "cache" / "archives"

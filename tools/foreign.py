@@ -20,7 +20,7 @@ PATIENT = ("--timeout=1200", "--override-ini=faulthandler_timeout=1000")
 VERSION = 'import sys; print("%d.%d.%d" % sys.version_info[:3])'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Foreign(Interpreter):
     """An interpreter of another system or processor: a script that calls it."""
 
@@ -44,11 +44,11 @@ def foreign(system: str, processor: str, series: str) -> Foreign:
         path = windows_python.python(series)
         version = _version(path)
         make = functools.partial(windows_python.environment, series)
-        return Foreign(path, version, False, make)
+        return Foreign(path, version, False, make=make)
     if (system, processor) == ("manylinux", "aarch64"):
         path = _aarch64(series)
         make = functools.partial(_venv, path)
-        return Foreign(path, _version(path), False, make, PATIENT, PATIENCE)
+        return Foreign(path, _version(path), False, make=make, options=PATIENT, patience=PATIENCE)
     raise Unavailable(f"is for {system} on {processor}")
 
 

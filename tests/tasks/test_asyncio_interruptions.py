@@ -23,7 +23,7 @@ import pytest
 
 from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
 from event_loops import passes
-from helpers import BoomError, Worker, run_child
+from helpers import PATIENCE, BoomError, Worker, run_child
 
 pytestmark = pytest.mark.thread_unsafe(reason="a trace function is set, or signals are sent")
 
@@ -216,7 +216,7 @@ def test_no_wake_up_of_a_thousand_tasks_is_lost_to_signals(interval: float) -> N
         import asyncio, signal, threading, time
         from change_buffers import DictionaryChangeMultiView
 
-        TASKS, ROUNDS, INTERVAL = 1000, 40, {interval}
+        TASKS, ROUNDS, INTERVAL, PERIOD = 1000, 40, {interval}, {0.0005 * PATIENCE}
 
         class Boom(Exception):
             pass
@@ -242,11 +242,11 @@ def test_no_wake_up_of_a_thousand_tasks_is_lost_to_signals(interval: float) -> N
             while received < TASKS:
                 await asyncio.sleep(0)
             signal.signal(signal.SIGALRM, handler)
-            signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+            signal.setitimer(signal.ITIMER_REAL, PERIOD, PERIOD)
             for round_ in range(2, ROUNDS + 2):
                 thread = threading.Thread(target=room.update, args=({{"round": round_}},))
                 thread.start()
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + {10 * PATIENCE}
                 while received < round_ * TASKS:
                     assert time.monotonic() < deadline, (round_, received, len(raised))
                     await asyncio.sleep(0.001)
