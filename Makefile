@@ -170,12 +170,14 @@ test-all: | tools ## Run the Python tests on all interpreters, found or fetched
 	$(PYTHON) tools/interpreters.py 3.10 3.11 3.12 3.13 3.14 $(FREETHREADED_PYTHON)
 
 .PHONY: test-tsan
-test-tsan: ## Look for data races in the Rust core, if there is a nightly toolchain
-	@cargo +nightly --version >/dev/null 2>&1 || { echo "this needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
-	TSAN_OPTIONS=suppressions=$(abspath rust/core/tsan.supp) \
-	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	cargo +nightly test --quiet --locked --package change-buffers-core --lib \
-		--target $$(rustc --print host-tuple) -- --test-threads=1
+test-tsan: | tools ## Look for data races in the Rust core, with a nightly toolchain or Debian's packages
+	@if cargo +nightly --version >/dev/null 2>&1; then \
+		TSAN_OPTIONS=suppressions=$(abspath rust/core/tsan.supp) \
+		RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+		exec cargo +nightly test --quiet --locked --package change-buffers-core --lib \
+			--target $$(rustc --print host-tuple) -- --test-threads=1; \
+	fi; \
+	exec $(PYTHON) tools/cross.py core tsan
 
 .PHONY: lint
 lint: build ## Check style, types and stubs

@@ -37,13 +37,19 @@ def build_wheels(target: Target, pythons: list[str], out: Path) -> None:
 
 
 def test_core(name: str, target: Target) -> None:
-    """Run the unit tests, the property tests and the stress tests of the core."""
+    """Run the unit tests, the property tests and the stress tests of the core.
+
+    With ThreadSanitizer, the first of them one by one, for they are about threads.
+    """
     environment = Toolchain(target).environment(tests=True)
     if runner := emulators.runner(name):
         triple = target.triple.replace("-", "_").upper()
         environment[f"CARGO_TARGET_{triple}_RUNNER"] = str(runner)
-    tests = ["--package", "change-buffers-core", "--lib", "--tests", "--profile", "proof"]
-    command = ["cargo", "test", "--quiet", "--locked", *tests]
+    command = ["cargo", "test", "--quiet", "--locked", "--package", "change-buffers-core", "--lib"]
+    if target.sanitizer:
+        command += ["--", "--test-threads=1"]
+    else:
+        command += ["--tests", "--profile", "proof"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 

@@ -42,6 +42,8 @@ class Target:
     """What maturin has to be told."""
     library: str = ""
     """The path of a library in these packages that is linked in place of zig's own."""
+    sanitizer: str = ""
+    """The path of the run-time library of ThreadSanitizer, if all is to be watched by that."""
 
 
 TARGETS = {
@@ -58,6 +60,14 @@ TARGETS = {
         ("libgcc-s1-arm64-cross",),
         maturin=("--zig", "--compatibility", "manylinux2014"),
         library="usr/aarch64-linux-gnu/lib/libgcc_s.so.1",
+    ),
+    # This system's own, with the standard library under watch as well: as it is distributed it is
+    # not, and the sanitizer would see races there that are none.
+    "tsan": Target(
+        "x86_64-unknown-linux-gnu",
+        ("manylinux", "x86_64"),
+        ("libclang-rt-19-dev",),
+        sanitizer="usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.tsan-x86_64.a",
     ),
     "musl": Target(
         "x86_64-unknown-linux-musl",
@@ -136,6 +146,8 @@ class Toolchain:
             "CARGO_TARGET_DIR": str(target.absolute()),
             "CARGO_BUILD_TARGET": self._target.triple,
         }
+        if self._target.sanitizer:
+            environment["RUSTFLAGS"] = " ".join(self._watched())
         if self._target.linker:
             linker = self.program(self._target.linker)
             triple = self._target.triple.replace("-", "_")
@@ -145,6 +157,13 @@ class Toolchain:
             tools = self.path(self._target.linker).parent
             environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
         return environment
+
+    def _watched(self) -> list[str]:
+        """Give what rustc has to be told for ThreadSanitizer, with clang's run-time library."""
+        library = self.path(self._target.sanitizer)
+        linked = [f"-Wl,--whole-archive,{library},--no-whole-archive", "-Wl,--export-dynamic"]
+        arguments = [f"-Clink-arg={argument}" for argument in (*linked, "-lm", "-lresolv")]
+        return ["-Zsanitizer=thread", "-Zexternal-clangrt", *arguments]
 
     def rustc_arguments(self) -> list[str]:
         """Give what rustc has to be told for the last crate, beyond what stands in the settings."""
