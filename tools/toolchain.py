@@ -37,7 +37,7 @@ class Target:
     packages: tuple[str, ...]
     """What has the linker, or libraries of the system."""
     linker: str = ""
-    """The linker's path in these packages; zig if there is none."""
+    """The linker's path in these packages; if there is none, zig for wheels, `cc` for all else."""
     maturin: tuple[str, ...] = ()
     """What maturin has to be told."""
     library: str = ""
@@ -66,7 +66,8 @@ TARGETS = {
     "tsan": Target(
         "x86_64-unknown-linux-gnu",
         ("manylinux", "x86_64"),
-        ("libclang-rt-19-dev",),
+        ("libclang-rt-19-dev", "lld-19"),
+        linker="usr/lib/llvm-19/bin/ld.lld",
         sanitizer="usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.tsan-x86_64.a",
     ),
     "musl": Target(
@@ -148,7 +149,7 @@ class Toolchain:
         }
         if self._target.sanitizer:
             environment["RUSTFLAGS"] = " ".join(self._watched())
-        if self._target.linker:
+        elif self._target.linker:
             linker = self.program(self._target.linker)
             triple = self._target.triple.replace("-", "_")
             environment[f"CARGO_TARGET_{triple.upper()}_LINKER"] = str(linker)
@@ -162,7 +163,10 @@ class Toolchain:
         """Give what rustc has to be told for ThreadSanitizer, with clang's run-time library."""
         library = self.path(self._target.sanitizer)
         linked = [f"-Wl,--whole-archive,{library},--no-whole-archive", "-Wl,--export-dynamic"]
-        arguments = [f"-Clink-arg={argument}" for argument in (*linked, "-lm", "-lresolv")]
+        linked += ["-lm", "-lresolv", "-lc"]
+        # GNU's linker does not find all that the library wants of an older C library.
+        linked += ["-fuse-ld=lld", f"-B{self.program(self._target.linker).parent}"]
+        arguments = [f"-Clink-arg={argument}" for argument in linked]
         return ["-Zsanitizer=thread", "-Zexternal-clangrt", *arguments]
 
     def rustc_arguments(self) -> list[str]:
