@@ -123,6 +123,7 @@ def test_a_shell_block_names_things_that_exist(block: Block) -> None:
             assert [program, *arguments] in (
                 ["pip", "install", "change-buffers"],
                 ["pip", "install", "."],
+                ["pip", "install", ".[server]"],
             ), line
 
 
