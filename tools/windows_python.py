@@ -34,6 +34,7 @@ LEFT_OUT = ("api-ms-win-", "tcl", "tk", "_tkinter")
 BESIDE_THE_PROGRAM = ("python3", "vcruntime")
 NOT_OF_THE_LIBRARY = (
     "site-packages",
+    "sitecustomize.py",
     "dist-packages",
     "lib-dynload",
     "test",
