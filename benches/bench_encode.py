@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import packers
-from contenders import BY_NAME
+from contenders import BY_NAME, RIVAL_NAME
 from measure import Compare, Side
 from remote import Remote
 
@@ -65,6 +65,27 @@ def test_tick_of_views_apart(
         rival=plain.side(f"{library}, ours"),
         ours=encoding.side(f"{library} apart"),
         against=library,
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "target"),
+    [
+        ("update of 100 keys of a store that encodes, no view", "update", 0.6),
+        ("the same with a view", "update with a view", 2),
+        ("the same with a view that flushes and is looked at", "update and flush", None),
+    ],
+)
+def test_update(
+    compare: Compare,
+    plain: Remote,
+    encoding: Remote,
+    what: str,
+    name: str,
+    target: float | None,
+) -> None:
+    compare(
+        what, rival=plain.side(f"{name}, {RIVAL_NAME}"), ours=encoding.side(name), target=target
     )
 
 

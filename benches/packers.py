@@ -130,6 +130,24 @@ def begin_encoding(multi_view: Any, codec: Any) -> None:
         view.flush_changed_blocking().encode(codec)
 
 
+def updates(implementation: ModuleType, codec: Any = None) -> dict[str, Side]:
+    """Updates of keys that are there: without views, with one, and with one that flushes each."""
+    sides: dict[str, Side] = {}
+    for what, views, statement in [
+        ("update", 0, "update(avatars)"),
+        ("update with a view", 1, "update(avatars)"),
+        ("update and flush", 1, "update(avatars); flush().updates"),
+    ]:
+        room = Room(implementation, views=views)
+        if codec is not None:
+            begin_encoding(room.multi_view, codec)
+        names = {"update": room.multi_view.update, "avatars": content(), "room": room}
+        if views:
+            names["flush"] = room.views[0].flush_changed_blocking
+        sides[what] = Timed(statement, names)
+    return sides
+
+
 def plain() -> dict[str, Side]:
     fragments = [msgpack.packb(key) + msgpack.packb(value) for key, value in content().items()]
     return {
@@ -137,6 +155,11 @@ def plain() -> dict[str, Side]:
             f"{name}, {rival}": Tick(by_hand(packb), implementation=implementation)
             for name, packb in PACKERS.items()
             for rival, implementation in BY_NAME.items()
+        },
+        **{
+            f"{what}, {rival}": side
+            for rival, implementation in BY_NAME.items()
+            for what, side in updates(implementation).items()
         },
         "join": Timed("b''.join(fragments)", {"fragments": fragments}),
     }
@@ -169,6 +192,7 @@ def encoding() -> dict[str, Side]:
     return {
         **{name: Tick(encoder(name)) for name in codecs},
         **{f"{name} apart": Tick(encoder(name), apart=True) for name in codecs},
+        **updates(OURS, codecs["msgpack"]),
         "encode": Timed("change.encode(codec)", names),
         "encode opened": Timed("change.encode(codec)", {**names, "change": looked_at}),
         "one thread": Threads(encoder("msgpack"), at_once=False),

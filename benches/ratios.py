@@ -73,7 +73,35 @@ def report(rows: Iterable[Row], heading: str) -> RenderableType:
         Text("ratio = theirs / ours: above 1, ours is faster or smaller"),
         table,
         *([verdict(rows)] if has_targets else []),
+        *([behind(rows)] if any(map(asks_who_is_faster, rows)) else []),
     )
+
+
+FLOORS = {"b''.join"}
+"""What can't be beaten, and is there to see how much is left."""
+
+
+def asks_who_is_faster(row: Row) -> bool:
+    """Or else what something adds, how it grows, or whether a limit is kept."""
+    name = row.rival_name
+    return not (name.startswith("ours") or name == "limit" or name.isdigit())
+
+
+def is_behind(row: Row) -> bool:
+    """Whether somebody else is faster or smaller, as far as the table shows."""
+    is_floor = row.rival_name in FLOORS
+    return asks_who_is_faster(row) and not is_floor and round(row.ratio, 2) < 1
+
+
+def behind(rows: Iterable[Row]) -> Text:
+    """List everything under 1.0, the worst first."""
+    slower = sorted(filter(is_behind, rows), key=lambda row: row.ratio)
+    if not slower:
+        return Text("nothing is under 1.0x")
+    text = Text(f"under 1.0x: {len(slower)}")
+    for row in slower:
+        text.append(f"\n{times(row.ratio)}: {row.section}: {row.what}, against {row.rival_name}")
+    return text
 
 
 def verdict(rows: Iterable[Row]) -> Text:

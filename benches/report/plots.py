@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from report.encoding import ticks
 from report.figures import Figures, Series, Spread
 from report.numbers import digits
+from report.whole_path import FLOOR, stages
 
 GREY = "#808080"
 COLOURS = {
@@ -28,6 +29,7 @@ COLOURS = {
     "call_soon_threadsafe": "#8a8a8a",
 }
 DASHES = {"dict.update": "--", "ours, views apart": ":", "all to be seen": "-", "all seen": ":"}
+STAGES = {"update": "#e0703a", "flush": "#0f9d8a", "encode": "#b565d8"}
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": GREY,
     "axes.labelcolor": GREY,
@@ -169,6 +171,35 @@ def encode(figures: Figures) -> Callable[[Axes], None]:
     return draw
 
 
+def whole_path(figures: Figures) -> Callable[[Axes], None]:
+    """Draw a bar for each stage, of each room and pace: what it takes for each client."""
+
+    def draw(axes: Axes) -> None:
+        rows = [
+            (f"{clients}, {pace}", pace, [seconds[stage] / clients * 1e6 for stage in STAGES])
+            for clients, paces in stages(figures).items()
+            for pace, seconds in paces.items()
+        ]
+        height = 0.8 / len(STAGES)
+        for index, (stage, shade) in enumerate(STAGES.items()):
+            where = [row + index * height for row in range(len(rows))]
+            values = [each[index] for _, _, each in rows]
+            bars = axes.barh(where, values, height * 0.9, color=shade, label=stage)
+            for bar, (_, pace, _) in zip(bars, rows, strict=True):
+                bar.set_alpha(0.5 if pace == FLOOR else 1)
+            axes.bar_label(bars, [digits(value) for value in values], padding=3, size="small")
+        axes.set_yticks([row + height for row in range(len(rows))], [label for label, *_ in rows])
+        axes.invert_yaxis()
+        axes.set(xscale="log", xlabel="us for each client", title="a tick: clients, and their pace")
+        in_plain_numbers(axes, "x")
+        axes.margins(x=0.1)
+        axes.grid(visible=True, axis="x")
+        axes.set_axisbelow(True)
+        axes.legend(ncols=len(STAGES), loc="upper center", bbox_to_anchor=(0.4, -0.12))
+
+    return draw
+
+
 def drawings(figures: Figures) -> dict[str, Figure]:
     series = figures.series
     us = "us"
@@ -191,6 +222,7 @@ def drawings(figures: Figures) -> dict[str, Figure]:
         ),
         "memory": panels(memory(series["memory"])),
         "encode": panels(encode(figures), height=6.0),
+        "whole-path": panels(whole_path(figures), height=6.0),
     }
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 from types import ModuleType
 
 import idle_views
+import whole_path
 from bench_fanout import room_tick
 from bench_flush import update_and_flush
 from bench_update import update
@@ -136,6 +137,26 @@ def memory(views: int) -> Mapping[str, Side]:
     }
 
 
+class StageOfTheWholePath:
+    """The seconds of one stage of a tick, in a process of its own."""
+
+    def __init__(self, stage: str, pace: str, clients: int) -> None:
+        self._arguments = [stage, pace, str(clients)]
+
+    def round(self) -> float:
+        command = [sys.executable, str(whole_path.__file__), *self._arguments]
+        child = subprocess.run(command, capture_output=True, text=True, check=True)
+        return float(child.stdout)
+
+
+def whole_paths(clients: int) -> Mapping[str, Side]:
+    return {
+        f"{pace}, {stage}": StageOfTheWholePath(stage, pace, clients)
+        for pace in whole_path.PACES
+        for stage in whole_path.STAGES
+    }
+
+
 PLANS = {
     "update": Plan([1, 3, 10, 30, 100, 300, 1000], updates, 3),
     "large_update": Plan([1, 3, 10, 30, 100, 300, 1000, 10_000], large_updates, 2),
@@ -143,6 +164,7 @@ PLANS = {
     "view_flush": Plan([1, 3, 10, 30, 100, 300, 1000], view_flushes, 4),
     "views_apart": Plan([1, 3, 10, 30, 100, 300, 1000], whole_flushes_apart, 3),
     "room": Plan([10, 20, 50, 100, 200, 500], room_ticks, 5),
+    "whole_path": Plan([100, 300], whole_paths, 0, builds=1),
     # A process grows by pages, and the same way each time.
     "memory": Plan([1000, 2000, 5000, 10_000], memory, 0, builds=1),
 }

@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
-from ratios import Row
+from ratios import Row, asks_who_is_faster
 from report import beside
 from report.encoding import LIBRARIES, ticks
 from report.figures import Figures, Machine, Spread
 from report.headline import IDLE_VIEW, LINES
 from report.numbers import count, digits, quantities, times
+from report.whole_path import stages
 
 LEVEL = 1.1
 """What is less than that much faster is called level."""
@@ -99,7 +100,7 @@ def wake_ups(spreads: dict[str, Spread]) -> str:
 
 def behind(figures: Figures) -> str:
     """All that is not clearly faster than something else, without exception."""
-    rows = [row for row in figures.comparisons if not with_ourselves(row) and row.ratio < LEVEL]
+    rows = [row for row in figures.comparisons if asks_who_is_faster(row) and row.ratio < LEVEL]
     rows.sort(key=lambda row: row.ratio)
     missed = [row for row in figures.comparisons if row.reached is False]
     level = table(
@@ -141,11 +142,6 @@ def behind_in_series(figures: Figures) -> str:
         return "At no point of the plots."
     heads = ["work", "side", figures.rival, "ours", "ratio"]
     return f"And at these points of the plots:\n\n{table(heads, rows)}"
-
-
-def with_ourselves(row: Row) -> bool:
-    """Whether it asks what something adds, or whether a limit is kept; not who is faster."""
-    return row.rival_name.startswith("ours") or row.rival_name == "limit"
 
 
 def heading(row: Row) -> str:
@@ -216,6 +212,27 @@ def encode(figures: Figures) -> str:
     return table(["flush and pack, 100 views", *LIBRARIES], rows)
 
 
+def whole_path(figures: Figures) -> str:
+    """One row for each room and pace: per key, per view, and per key of each view."""
+    rows = []
+    for clients, paces in stages(figures).items():
+        for pace, seconds in paces.items():
+            each = [seconds["update"] / clients]
+            each += [seconds[stage] / clients for stage in ("flush", "encode")]
+            both = (seconds["flush"] + seconds["encode"]) / clients**2
+            rows.append(
+                [
+                    count(clients),
+                    pace,
+                    *quantities(each, "s"),
+                    f"{digits(both * 1e9)} ns",
+                    *quantities([sum(seconds.values())], "s"),
+                ]
+            )
+    heads = ["clients", "pace", "update, per key", "flush, per view", "encode, per view"]
+    return table([*heads, "flush and encode, per key of a view", "the whole tick"], rows)
+
+
 BLOCKS: dict[str, Callable[[Figures], str]] = {
     "headline": headline,
     "machine": machine,
@@ -229,6 +246,7 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
     "threads": lambda figures: wake_ups(figures.thread_wake_ups),
     "tasks": lambda figures: wake_ups(figures.task_wake_ups),
     "encode": encode,
+    "whole path": whole_path,
     "behind": behind,
     "interpreters": interpreters,
     "everything": everything,

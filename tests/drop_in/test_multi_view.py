@@ -354,3 +354,34 @@ def test_a_view_of_nothing_made_after_freezing_is_drained(multi_view):
     multi_view.freeze()
     with multi_view.create_view() as view:
         assert_drained(view)
+
+
+def test_a_key_that_comes_back_again_and_again_is_as_new(multi_view):
+    keys = [f"key {i}" for i in range(50)]
+    for value in range(5):
+        multi_view.update(dict.fromkeys(keys, value))
+        assert list(multi_view.copy_content()) == keys
+        with multi_view.create_view() as view:
+            assert view.flush_changed_blocking().updates == dict.fromkeys(keys, value)
+        multi_view.update(None, keys[:])
+        assert multi_view.copy_content() == {}
+        keys = keys[7:] + keys[:7]
+
+
+def test_arguments_that_change_while_the_others_are_read_are_checked_as_they_are_then(multi_view):
+    removals, updates = ["a"], {"a": 1}
+
+    class Meddling(PlainMapping):
+        def __getitem__(self, key):
+            removals.append(5)
+            return super().__getitem__(key)
+
+    def meddle():
+        updates[6] = 1
+        yield "a"
+
+    with pytest.raises(TypeError, match="int"):
+        multi_view.update(Meddling({"b": 1}), removals)
+    with pytest.raises(TypeError, match="int"):
+        multi_view.update(updates, meddle())
+    assert multi_view.copy_content() == {}

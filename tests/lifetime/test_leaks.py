@@ -78,6 +78,22 @@ def test_operations_leave_no_memory_at_all_behind(monkeypatch):
     assert too_much(growth) == {}
 
 
+@needs_mallinfo
+def test_an_odd_update_leaves_no_memory_behind_while_its_multi_view_lives():
+    script = """
+        from change_buffers import DictionaryChangeMultiView
+
+        multi_view = DictionaryChangeMultiView()
+        multi_view.update({"a": 1})
+        names = ["unknown"] * 1_000_000
+        before = measure()
+        multi_view.update(None, names)
+        print(measure() - before)
+    """
+    kept = int(run_child("\n".join(map(textwrap.dedent, (ALL, script)))))
+    assert kept < 100_000
+
+
 @pytest.mark.parametrize("measure", [PYTHON, pytest.param(ALL, marks=needs_mallinfo)])
 def test_a_leak_of_one_small_object_would_be_noticed(measure, monkeypatch):
     if measure == ALL:

@@ -73,7 +73,7 @@ def test_a_browser_is_given_what_is_there() -> None:
             try:
                 with urllib.request.urlopen(program.url + path, timeout=TIMEOUT) as response:
                     kind = response.headers["Content-Type"]
-                    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+                    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
                     assert int(response.headers["Content-Length"]) > 0
                     return response.status, kind, response.read()
             except urllib.error.HTTPError as error:

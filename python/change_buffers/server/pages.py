@@ -11,14 +11,14 @@ from pathlib import Path
 from change_buffers.server.room import Room
 
 WEB = Path(__file__).with_name("web")
-START = "index.html"
+NAMES = {"": "index.html", "favicon.ico": "icon.svg"}
 TYPES = {".js": "text/javascript", ".ts": "text/plain", ".html": "text/html", ".css": "text/css"}
 TEXT = ("text/", "application/json", "image/svg")
 HEADERS = {
     # Nothing is taken from elsewhere, and nobody else may show it in a frame.
     "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,7 +53,8 @@ def page_of(room: Room, method: str, path: str) -> Page:
         text = b"this is for WebSockets: the page is at /\n"
         return Page(426, text, more={"Upgrade": "websocket"})
     # Only the names that are there: nothing is put together from what was asked for.
-    name = path.removeprefix("/") or START
+    name = path.removeprefix("/")
+    name = NAMES.get(name, name)
     for file in sorted(WEB.rglob("*")):
         if file.is_file() and file.relative_to(WEB).as_posix() == name:
             kind = TYPES.get(file.suffix) or mimetypes.guess_type(name)[0]

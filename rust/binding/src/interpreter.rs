@@ -42,3 +42,9 @@ pub(crate) fn claim(py: Python<'_>) -> PyResult<()> {
     }
     own.set_item(MARK, true)
 }
+
+/// Whether this thread may use objects.
+pub(crate) fn is_attached() -> bool {
+    // SAFETY: it may be asked anywhere.
+    unsafe { pyo3::ffi::PyGILState_Check() == 1 }
+}

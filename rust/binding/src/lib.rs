@@ -15,11 +15,14 @@ mod waiting;
 /// What users pass: checked and materialised before any lock is taken.
 mod args {
     pub(crate) mod errors;
+    pub(crate) mod exact;
     pub(crate) mod keys;
+    pub(crate) mod lent;
     pub(crate) mod name;
     pub(crate) mod options;
     pub(crate) mod prefixes;
     pub(crate) mod seconds;
+    pub(crate) mod tables;
 }
 
 /// What the journal keeps of a value.
@@ -38,6 +41,7 @@ mod bytes {
 
 /// What a flush gives.
 mod change {
+    pub(crate) mod construct;
     pub(crate) mod dictionary_change;
     pub(crate) mod dicts;
     pub(crate) mod encode;
@@ -65,6 +69,7 @@ mod journal {
     pub(crate) mod feed;
     pub(crate) mod flushed;
     pub(crate) mod following;
+    pub(crate) mod lending;
     pub(crate) mod publisher;
     pub(crate) mod refused;
     pub(crate) mod room;
@@ -110,6 +115,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before anything else, which might be looked up once and kept.
     interpreter::claim(module.py())?;
     waiting::watch_forks(module.py())?;
+    args::tables::look_at(module.py())?;
     journal::refused::declare(module.py())?;
 
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
@@ -118,6 +124,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ConflictError", module.py().get_type::<ConflictError>())?;
     module.add_class::<Codec>()?;
     module.add_class::<DictionaryChange>()?;
+    change::construct::take_shortcut(module.py())?;
     module.add_class::<DictionaryChangeBuffer>()?;
     module.add_class::<DictionaryChangeMultiView>()?;
     module.add_class::<NextChange>()?;

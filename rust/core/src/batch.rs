@@ -15,12 +15,17 @@ pub type Marks<K, V> = SmallVec<[Mark<K, V>; INLINE]>;
 
 /// What can be a key.
 ///
-/// `Hash`, `Clone` and `letters` must not panic and none of the four may call back into a store:
+/// `Hash`, `Clone` and the methods must not panic and none of them may call back into a store:
 /// they run under its lock. (A panic of `Eq` is survived: nothing has changed then.)
 pub trait Key: Hash + Eq + Clone {
     /// How it is spelled, if that is of interest: keys are found by what they begin with.
     fn letters(&self) -> impl Iterator<Item = u32> {
         std::iter::empty()
+    }
+
+    /// Whether it takes so little memory that one that is of no use may be kept for a while.
+    fn is_light(&self) -> bool {
+        true
     }
 
     /// Whether it begins with another one.
@@ -82,7 +87,7 @@ impl<V> Fate<V> {
         }
     }
 
-    fn and_removed(self) -> Self {
+    pub(crate) fn and_removed(self) -> Self {
         match self {
             Self::Set(value) | Self::SetAndRemoved(value) => Self::SetAndRemoved(value),
             Self::Removed => Self::Removed,
@@ -99,7 +104,7 @@ pub struct Mark<K, V> {
     pub fate: Fate<V>,
 }
 
-/// The arguments of one update: each key once. Afterwards it holds what the update displaced.
+/// The arguments of one update. Afterwards it holds what the update displaced.
 ///
 /// `W` is the caller's own finished form of the same updates. Who gets exactly this change, and
 /// only this one, is handed that form instead of marks.
@@ -110,6 +115,8 @@ pub struct Mark<K, V> {
 pub struct Batch<K, V, W = ()> {
     pub(crate) marks: Marks<K, V>,
     pub(crate) whole: Option<W>,
+    /// Whether removals may name a key that another mark names too.
+    pub(crate) may_repeat: bool,
 }
 
 impl<K: Key, V, W> Batch<K, V, W> {
@@ -125,16 +132,6 @@ impl<K: Key, V, W> Batch<K, V, W> {
         batch
     }
 
-    /// Adds updates. The keys must be distinct, as those of a dictionary are.
-    ///
-    /// It makes room for as many as there may be.
-    pub fn set_all(&mut self, updates: impl IntoIterator<Item = (K, V)>) {
-        let updates = updates.into_iter();
-        let (least, most) = updates.size_hint();
-        self.marks.reserve(most.unwrap_or(least));
-        self.marks.extend(InPlace(updates.map(|(key, value)| (key, Fate::Set(value)))));
-    }
-
     /// Adds removals, when all updates are in.
     ///
     /// They may repeat themselves and name keys of the updates: these become
@@ -148,12 +145,10 @@ impl<K: Key, V, W> Batch<K, V, W> {
         &mut self,
         removals: impl IntoIterator<Item = K>,
     ) {
-        let removals = removals.into_iter();
         if self.marks.is_empty() {
-            self.whole = None;
-            self.marks.extend(InPlace(removals.map(|key| (key, Fate::Removed))));
+            self.remove_only(removals);
         } else {
-            self.add_removals::<S>(removals, false);
+            self.add_removals::<S>(removals.into_iter(), false);
         }
     }
 
@@ -189,6 +184,41 @@ impl<K: Key, V, W> Batch<K, V, W> {
             if may_repeat {
                 places.insert_unique(hash, place, |&place| hasher.hash_one(&marks[place].key));
             }
+        }
+    }
+}
+
+impl<K, V, W> Batch<K, V, W> {
+    /// Adds updates. The keys must be distinct, as those of a dictionary are.
+    ///
+    /// It makes room for as many as there may be.
+    pub fn set_all(&mut self, updates: impl IntoIterator<Item = (K, V)>) {
+        let updates = updates.into_iter();
+        let (least, most) = updates.size_hint();
+        self.marks.reserve(most.unwrap_or(least));
+        self.marks.extend(InPlace(updates.map(|(key, value)| (key, Fate::Set(value)))));
+    }
+
+    /// Makes an empty batch one of removals that do not repeat themselves.
+    pub fn remove_only(&mut self, removals: impl IntoIterator<Item = K>) {
+        self.whole = None;
+        self.extend_with_removals(removals.into_iter());
+    }
+
+    fn extend_with_removals(&mut self, removals: impl Iterator<Item = K>) {
+        let (least, most) = removals.size_hint();
+        self.marks.reserve(most.unwrap_or(least));
+        self.marks.extend(InPlace(removals.map(|key| (key, Fate::Removed))));
+    }
+
+    /// Adds removals, when all updates are in, as [`remove`](Batch::remove) does, but leaves it to a
+    /// journal to find out what they repeat. Only for an update of the content.
+    pub fn remove_as_they_come(&mut self, removals: impl IntoIterator<Item = K>) {
+        let before = self.marks.len();
+        self.extend_with_removals(removals.into_iter());
+        if self.marks.len() > before {
+            self.whole = None;
+            self.may_repeat = true;
         }
     }
 
@@ -240,7 +270,7 @@ pub(crate) fn oldest_first<'a, K: Clone + 'a, V: Clone + 'a>(
 
 impl<K, V, W> Default for Batch<K, V, W> {
     fn default() -> Self {
-        Self { marks: Marks::new(), whole: None }
+        Self { marks: Marks::new(), whole: None, may_repeat: false }
     }
 }
 

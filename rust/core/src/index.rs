@@ -5,10 +5,11 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use crate::batch::Key;
+use crate::list::short;
 
 #[derive(Debug, Default)]
 pub(crate) struct Index<S> {
-    slots: HashTable<usize>,
+    slots: HashTable<u32>,
     hasher: S,
 }
 
@@ -20,8 +21,12 @@ impl<S: BuildHasher> Index<S> {
         key: &K,
         key_at: impl Fn(usize) -> &'a K,
     ) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
-        self.slots.find(hash, |&slot| key_at(slot) == key).copied()
+        let found = self.slots.find(self.hash(key), |&slot| key_at(slot as usize) == key);
+        found.map(|&slot| slot as usize)
+    }
+
+    pub(crate) fn hash<K: Key>(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// Makes room, so that as many insertions cannot fail half-way.
@@ -30,7 +35,7 @@ impl<S: BuildHasher> Index<S> {
         additional: usize,
         key_at: impl Fn(usize) -> &'a K,
     ) {
-        self.slots.reserve(additional, |&slot| self.hasher.hash_one(key_at(slot)));
+        self.slots.reserve(additional, |&slot| self.hasher.hash_one(key_at(slot as usize)));
     }
 
     /// Adds a key that [`find`](Self::find) does not know. Compares no keys.
@@ -41,13 +46,14 @@ impl<S: BuildHasher> Index<S> {
         key_at: impl Fn(usize) -> &'a K,
     ) {
         let hash = self.hasher.hash_one(key);
-        self.slots.insert_unique(hash, slot, |&slot| self.hasher.hash_one(key_at(slot)));
+        let hash_at = |&slot: &u32| self.hasher.hash_one(key_at(slot as usize));
+        self.slots.insert_unique(hash, short(slot), hash_at);
     }
 
     /// Forgets the key in this slot. Compares no keys.
     pub(crate) fn remove<K: Key>(&mut self, key: &K, slot: usize) {
         let hash = self.hasher.hash_one(key);
-        if let Ok(found) = self.slots.find_entry(hash, |&other| other == slot) {
+        if let Ok(found) = self.slots.find_entry(hash, |&other| other == short(slot)) {
             found.remove();
         }
     }

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use slab::Slab;
 
 /// No slot. Slots are counted in 32 bits, to keep an entry of the journal on one cache line.
-const NONE: u32 = u32::MAX;
+pub(crate) const NO_SLOT: u32 = u32::MAX;
 
 /// As many items as a slab may have whose items are linked.
-pub(crate) const MOST_ITEMS: usize = NONE as usize;
+pub(crate) const MOST_ITEMS: usize = NO_SLOT as usize;
 
 /// A slot of a slab with no more than [`MOST_ITEMS`].
 #[expect(clippy::cast_possible_truncation, reason = "so many slots there are")]
@@ -25,10 +25,15 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) const UNLINKED: Self = Self { prev: NONE, next: NONE };
+    pub(crate) const UNLINKED: Self = Self { prev: NO_SLOT, next: NO_SLOT };
+
+    /// The slot of the next item, or [`NO_SLOT`].
+    pub(crate) fn next(self) -> u32 {
+        self.next
+    }
 
     pub(crate) fn neighbours(self) -> [Option<usize>; 2] {
-        [self.prev, self.next].map(|slot| (slot != NONE).then_some(slot as usize))
+        [self.prev, self.next].map(|slot| (slot != NO_SLOT).then_some(slot as usize))
     }
 }
 
@@ -46,28 +51,38 @@ pub(crate) struct List<Kind = ()> {
 }
 
 impl<Kind> List<Kind> {
-    pub(crate) const EMPTY: Self = Self { head: NONE, tail: NONE, kind: PhantomData };
+    pub(crate) const EMPTY: Self = Self { head: NO_SLOT, tail: NO_SLOT, kind: PhantomData };
 
     pub(crate) fn first(&self) -> Option<usize> {
-        (self.head != NONE).then_some(self.head as usize)
+        (self.head != NO_SLOT).then_some(self.head as usize)
     }
 
     pub(crate) fn last(&self) -> Option<usize> {
-        (self.tail != NONE).then_some(self.tail as usize)
+        (self.tail != NO_SLOT).then_some(self.tail as usize)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.head == NONE
+        self.head == NO_SLOT
     }
 
     pub(crate) fn push_back<T: Linked<Kind>>(&mut self, items: &mut Slab<T>, slot: usize) {
-        *items[slot].links_mut() = Links { prev: self.tail, next: NONE };
+        *items[slot].links_mut() = Links { prev: self.tail, next: NO_SLOT };
         let slot = short(slot);
         match self.last() {
             Some(tail) => items[tail].links_mut().next = slot,
             None => self.head = slot,
         }
         self.tail = slot;
+    }
+
+    pub(crate) fn push_front<T: Linked<Kind>>(&mut self, items: &mut Slab<T>, slot: usize) {
+        *items[slot].links_mut() = Links { prev: NO_SLOT, next: self.head };
+        let slot = short(slot);
+        match self.first() {
+            Some(head) => items[head].links_mut().prev = slot,
+            None => self.tail = slot,
+        }
+        self.head = slot;
     }
 
     /// Puts an item behind one that is in the list.
@@ -78,7 +93,7 @@ impl<Kind> List<Kind> {
         place: usize,
     ) {
         let Links { next, .. } = items[place].links();
-        if next == NONE {
+        if next == NO_SLOT {
             return self.push_back(items, slot);
         }
         *items[slot].links_mut() = Links { prev: short(place), next };
@@ -88,12 +103,12 @@ impl<Kind> List<Kind> {
 
     pub(crate) fn unlink<T: Linked<Kind>>(&mut self, items: &mut Slab<T>, slot: usize) {
         let Links { prev, next } = items[slot].links();
-        if prev == NONE {
+        if prev == NO_SLOT {
             self.head = next;
         } else {
             items[prev as usize].links_mut().next = next;
         }
-        if next == NONE {
+        if next == NO_SLOT {
             self.tail = prev;
         } else {
             items[next as usize].links_mut().prev = prev;
@@ -106,6 +121,29 @@ impl<Kind> List<Kind> {
             self.unlink(items, slot);
             self.push_back(items, slot);
         }
+    }
+
+    /// Moves items that stand one behind the other, all at once.
+    pub(crate) fn move_all_to_back<T: Linked<Kind>>(
+        &mut self,
+        items: &mut Slab<T>,
+        first: usize,
+        last: usize,
+    ) {
+        let (prev, next) = (items[first].links().prev, items[last].links().next);
+        if next == NO_SLOT {
+            return;
+        }
+        if prev == NO_SLOT {
+            self.head = next;
+        } else {
+            items[prev as usize].links_mut().next = next;
+        }
+        items[next as usize].links_mut().prev = prev;
+        items[self.tail as usize].links_mut().next = short(first);
+        items[first].links_mut().prev = self.tail;
+        items[last].links_mut().next = NO_SLOT;
+        self.tail = short(last);
     }
 
     /// From the first item to the last.
@@ -184,6 +222,42 @@ mod tests {
             assert_eq!(forwards.chars().rev().collect::<String>(), expected);
         }
         assert_eq!((list.first(), list.last()), (None, None));
+    }
+
+    #[test]
+    fn neighbours_move_together_from_every_place() {
+        for (first, last, expected) in
+            [(0, 1, "cdab"), (1, 2, "adbc"), (2, 3, "abcd"), (0, 3, "abcd"), (1, 1, "acdb")]
+        {
+            let mut items = Slab::new();
+            let mut list = List::EMPTY;
+            for name in "abcd".chars() {
+                let slot = items.insert(Item(name, Links::UNLINKED));
+                list.push_back(&mut items, slot);
+            }
+            list.move_all_to_back(&mut items, first, last);
+            assert_eq!(list.forwards(&items).map(|item| item.0).collect::<String>(), expected);
+            assert_eq!(backwards(list, &items).chars().rev().collect::<String>(), expected);
+        }
+    }
+
+    #[test]
+    fn an_item_can_be_put_at_either_end() {
+        let mut items = Slab::new();
+        let mut list = List::EMPTY;
+        for (name, expected) in [('a', "a"), ('b', "ba"), ('c', "bac"), ('d', "dbac")] {
+            let slot = items.insert(Item(name, Links::UNLINKED));
+            if "bd".contains(name) {
+                list.push_front(&mut items, slot);
+            } else {
+                list.push_back(&mut items, slot);
+            }
+            assert_eq!(list.forwards(&items).map(|item| item.0).collect::<String>(), expected);
+            assert_eq!(backwards(list, &items).chars().rev().collect::<String>(), expected);
+        }
+        let mut list = <List>::EMPTY;
+        list.push_front(&mut items, 0);
+        assert_eq!((list.first(), list.last()), (Some(0), Some(0)));
     }
 
     #[test]

@@ -25,13 +25,15 @@ struct Held<K, V> {
 pub(crate) struct Pending<K, V, W, S> {
     /// The only change so far and its version. Nothing is in `held` as long as it is here.
     first: Option<(Batch<K, V, W>, u64)>,
-    index: Index<S>,
     held: Vec<Held<K, V>>,
+    /// So many of the first ones are in the index: it is made when it is needed.
+    indexed: usize,
+    index: Index<S>,
 }
 
 impl<K, V, W, S: Default> Default for Pending<K, V, W, S> {
     fn default() -> Self {
-        Self { first: None, index: Index::default(), held: Vec::new() }
+        Self { first: None, held: Vec::new(), indexed: 0, index: Index::default() }
     }
 }
 
@@ -51,13 +53,25 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         version: u64,
         displaced: &mut Displaced<K, V, W>,
     ) {
+        debug_assert!(!batch.may_repeat, "each key once");
         if self.is_empty() && !batch.is_empty() {
             self.first = Some((std::mem::take(batch), version));
             return;
         }
         displaced.add(self.spread());
-        let found: Vec<_> = batch.marks.iter().map(|mark| self.place_of(&mark.key)).collect();
-        self.reserve(batch.len());
+        let mut guess = 0;
+        let found: Vec<Option<usize>> = batch
+            .marks
+            .iter()
+            .map(|mark| {
+                // Mostly the same keys come in the same order.
+                let is_next = self.held.get(guess).is_some_and(|next| next.mark.key == mark.key);
+                let place = if is_next { Some(guess) } else { self.place_of(&mark.key) };
+                guess = place.map_or(guess, |place| place + 1);
+                place
+            })
+            .collect();
+        self.held.reserve(found.iter().filter(|place| place.is_none()).count());
         // From here on nothing can fail.
         for (mark, place) in batch.marks.iter_mut().zip(found) {
             if let Some(place) = place {
@@ -93,18 +107,20 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
             return;
         }
         displaced.add(self.spread());
-        let echoes = echoes.filter_map(|seen| Some((self.place_of(&seen.mark.key)?, seen.version)));
+        self.file();
+        let place_of = |key: &K| self.index.find(key, |place| &self.held[place].mark.key);
+        let echoes = echoes.filter_map(|seen| Some((place_of(&seen.mark.key)?, seen.version)));
         let mut outdated: Vec<usize> = echoes
             .filter(|(place, version)| self.held[*place].version < *version)
             .map(|(place, _)| place)
             .collect();
         outdated.sort_unstable();
         let taken: Vec<_> = unseen
-            .map(|seen| (self.place_of(&seen.mark.key), seen))
+            .map(|seen| (place_of(&seen.mark.key), seen))
             .filter(|(place, seen)| place.is_none_or(|at| self.held[at].version < seen.version))
             .map(|(place, seen)| (place, seen.mark.clone(), seen.version))
             .collect();
-        self.reserve(taken.len());
+        self.held.reserve(taken.len());
         // From here on nothing can fail.
         for (place, mut mark, version) in taken.into_iter().rev() {
             if let Some(place) = place {
@@ -127,9 +143,9 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
     {
         let mut copy = Self::default();
         if let Some((Batch { marks, .. }, version)) = &self.first {
-            copy.first = Some((Batch { marks: marks.clone(), whole: None }, *version));
+            copy.first = Some((Batch { marks: marks.clone(), ..Batch::default() }, *version));
         }
-        copy.reserve(self.held.len());
+        copy.held.reserve(self.held.len());
         for Held { mark, version } in &self.held {
             copy.hold(mark.clone(), *version);
         }
@@ -143,6 +159,7 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
             return first.whole;
         }
         self.index.clear();
+        self.indexed = 0;
         marks.extend(self.held.drain(..).map(|held| held.mark));
         self.index.shrink_to(KEPT_CAPACITY);
         self.held.shrink_to(KEPT_CAPACITY);
@@ -170,33 +187,43 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         self.marks().filter_map(|mark| mark.fate.value()).try_for_each(show)
     }
 
-    /// Files the marks of the first change by key. Hands out what is of no use any more.
+    /// Takes the first change apart. Hands out what is of no use any more.
     fn spread(&mut self) -> Option<W> {
-        let (Batch { marks, whole }, version) = self.first.take()?;
-        self.reserve(marks.len());
+        let (Batch { marks, whole, .. }, version) = self.first.take()?;
+        self.held.reserve(marks.len());
         for mark in marks {
             self.hold(mark, version);
         }
         whole
     }
 
-    fn place_of(&self, key: &K) -> Option<usize> {
+    fn place_of(&mut self, key: &K) -> Option<usize> {
+        self.file();
         self.index.find(key, |place| &self.held[place].mark.key)
     }
 
-    fn reserve(&mut self, additional: usize) {
-        self.held.reserve(additional);
-        self.index.reserve(additional, |place| &self.held[place].mark.key);
+    /// Brings the index up to date. Compares no keys.
+    fn file(&mut self) {
+        let Self { held, indexed, index, .. } = self;
+        if *indexed == held.len() {
+            return;
+        }
+        let key_at = |place: usize| &held[place].mark.key;
+        index.reserve(held.len() - *indexed, key_at);
+        (*indexed..held.len()).for_each(|place| index.insert_new(key_at(place), place, key_at));
+        *indexed = held.len();
     }
 
     /// Forgets what is held at a place, which the last one takes. Compares no keys.
     fn let_go(&mut self, place: usize) -> Mark<K, V> {
+        self.file();
         let last = self.held.len() - 1;
         self.index.remove(&self.held[place].mark.key, place);
         if place != last {
             self.index.remove(&self.held[last].mark.key, last);
         }
         let mark = self.held.swap_remove(place).mark;
+        self.indexed = last;
         if place != last {
             let held = &self.held;
             self.index.insert_new(&held[place].mark.key, place, |place| &held[place].mark.key);
@@ -204,12 +231,9 @@ impl<K: Key, V, W, S: BuildHasher> Pending<K, V, W, S> {
         mark
     }
 
-    /// Adds a mark for a key that is not held. Compares no keys.
+    /// Adds a mark for a key that is not held.
     fn hold(&mut self, mark: Mark<K, V>, version: u64) {
-        let place = self.held.len();
         self.held.push(Held { mark, version });
-        let held = &self.held;
-        self.index.insert_new(&held[place].mark.key, place, |place| &held[place].mark.key);
     }
 }
 

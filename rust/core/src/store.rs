@@ -14,21 +14,23 @@ mod filter;
 mod following;
 mod harvest;
 mod hubs;
+mod memo;
 mod publishers;
 mod stats;
 mod sweep;
 mod waiters;
 
+use std::borrow::Borrow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use self::data::Data;
-pub use self::data::MemoTicket;
 use self::departed::Departed;
 pub use self::filter::Filter;
 pub use self::following::Following;
 pub use self::harvest::{Flush, Harvest, Whole};
+pub use self::memo::MemoTicket;
 pub use self::stats::Stats;
 use self::waiters::Woken;
 pub use self::waiters::{HubId, Ring, Ticket, WakeFor};
@@ -128,30 +130,39 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Applies a change to the content and so to every view.
-    pub fn update(&self, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    pub fn update<Q: Borrow<K>>(&self, batch: &mut Batch<Q, V, W>) -> Result<(), Refused<K>> {
         self.apply(Terms::default(), batch)
     }
 
     /// Does so on behalf of a publisher, or on a condition. If it is refused, nothing has changed.
-    pub fn update_on(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    pub fn update_on<Q: Borrow<K>>(
+        &self,
+        terms: Terms,
+        batch: &mut Batch<Q, V, W>,
+    ) -> Result<(), Refused<K>> {
         self.apply(terms, batch)
     }
 
     #[expect(clippy::inline_always, reason = "updates on no terms are quicker when made for them")]
     #[inline(always)]
-    fn apply(&self, terms: Terms, batch: &mut Batch<K, V, W>) -> Result<(), Refused<K>> {
+    fn apply<Q: Borrow<K>>(
+        &self,
+        terms: Terms,
+        batch: &mut Batch<Q, V, W>,
+    ) -> Result<(), Refused<K>> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         data.admit(terms)?;
-        if batch.is_empty() {
+        if batch.marks.is_empty() {
             return Ok(());
         }
         let concerned = data.waiters.is_any_waiting().then(|| {
-            data.concerned(terms.by, batch.marks.iter().map(|mark| &mark.key), &mut displaced)
+            let keys = batch.marks.iter().map(|mark| mark.key.borrow());
+            data.concerned(terms.by, keys, &mut displaced)
         });
         let seen_before = data.wants_whole().then(|| data.journal.end());
         data.journal.apply(batch, terms, &mut displaced.marks)?;
-        displaced.add(data.renew_memo(seen_before, &mut batch.whole));
+        data.renew_memos(seen_before, &mut batch.whole, &mut displaced);
         data.count_change(&mut displaced);
         let Some(concerned) = concerned else { return Ok(()) };
         let woken = data.waiters.content_changed(&concerned);
@@ -238,7 +249,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
         // It was made of values that were not prepared.
-        displaced.add(data.renew_memo(None, &mut None));
+        data.forget_memos(&mut displaced);
         let Data { journal, views, .. } = &mut *data;
         if let Some(cursor) = views[view.0].cursor {
             journal.prepare(cursor, prepare);
@@ -250,7 +261,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let mut values = Vec::with_capacity(keys.len());
         let mut displaced = Displaced::<K, V, W>::default();
         let mut data = self.lock();
-        displaced.add(data.renew_memo(None, &mut None));
+        data.forget_memos(&mut displaced);
         values.extend(keys.iter().map(|key| {
             let value = data.journal.value_mut(key)?;
             prepare(value);

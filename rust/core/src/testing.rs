@@ -48,6 +48,16 @@ impl Hash for Fragile {
     }
 }
 
+/// A key of which every third takes much memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Weighty(pub(crate) u8);
+
+impl Key for Weighty {
+    fn is_light(&self) -> bool {
+        !self.0.is_multiple_of(3)
+    }
+}
+
 /// A value whose cloning panics when [`panic_at`] says so.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Brittle(pub(crate) u32);

@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString};
 
 use crate::args::errors::{caused, type_name};
+use crate::args::exact::{borrowed_list, has_exact_keys, is_exact};
 use crate::args::name::Name;
+use crate::args::tables;
 
 /// From how many keys on it is worth calling Python's own function.
 const WORTH_A_CALL: usize = 8;
@@ -14,7 +16,7 @@ const WORTH_A_CALL: usize = 8;
 pub(crate) fn updates_dict<'py>(updates: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let Updates { dict, is_own } = own_or_borrowed_dict(updates)?;
     let dict = if is_own { dict } else { dict.copy()? };
-    if dict.iter().all(|(key, _)| key.is_exact_instance_of::<PyString>()) {
+    if has_exact_keys(&dict) {
         return Ok(dict);
     }
     with_exact_keys(&dict)
@@ -31,24 +33,36 @@ pub(crate) fn removals_set<'py>(removals: &Bound<'py, PyAny>) -> PyResult<Bound<
 /// A new set of the same keys, if these are a plain set or list of exact `str`. Runs no Python code.
 fn set_of_exact<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PySet>> {
     let py = removals.py();
-    let is_exact = |key: Bound<'py, PyAny>| key.is_exact_instance_of::<PyString>();
     if is_exact_set(removals) {
-        // Python copies it as a whole, and makes a list of it, in less time than it takes to go
-        // through it.
-        let set = py.get_type::<PySet>().call1((removals,)).ok()?;
-        let keys = py.get_type::<PyList>().call1((&set,)).ok()?.cast_into::<PyList>().ok()?;
-        return if keys.iter().all(is_exact) { set.cast_into().ok() } else { None };
+        // Python copies it as a whole, and nobody else knows the copy.
+        let set = py.get_type::<PySet>().call1((removals,)).ok()?.cast_into::<PySet>().ok()?;
+        let are_exact = if tables::are_sets_known() {
+            tables::set_keys(&set).all(is_exact)
+        } else {
+            set.is_empty() || borrowed_list(&listed(&set).ok()?).all(is_exact)
+        };
+        return are_exact.then_some(set);
     }
-    let keys = removals.cast_exact::<PyList>().ok()?;
-    // Another thread may change it at the same time.
-    let copy = if cfg!(Py_GIL_DISABLED) { keys.get_slice(0, keys.len()) } else { keys.clone() };
-    if !copy.iter().all(is_exact) {
+    let keys = list_at_one_moment(removals)?;
+    if !borrowed_list(&keys).all(is_exact) {
         return None;
     }
-    if copy.len() < WORTH_A_CALL {
-        return PySet::new(py, copy).ok();
+    if keys.len() < WORTH_A_CALL {
+        return PySet::new(py, keys).ok();
     }
-    py.get_type::<PySet>().call1((copy,)).ok()?.cast_into().ok()
+    py.get_type::<PySet>().call1((keys,)).ok()?.cast_into().ok()
+}
+
+/// An exact list, or a copy of it where another thread may change it at the same time.
+fn list_at_one_moment<'py>(removals: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
+    let list = removals.cast_exact::<PyList>().ok()?;
+    Some(if cfg!(Py_GIL_DISABLED) { list.get_slice(0, list.len()) } else { list.clone() })
+}
+
+/// A list of what is in a set, which is gone through faster, and as it is at one moment, whatever
+/// another thread does to it.
+fn listed<'py>(set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    Ok(set.py().get_type::<PyList>().call1((set,))?.cast_into::<PyList>()?)
 }
 
 /// What was passed as `updates`, as a dictionary.
@@ -103,9 +117,8 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Names> {
         )));
     }
     if is_exact_set(removals) {
-        // A list of it is gone through faster, and as it is at one moment, whatever another thread
-        // does to it. No key is there twice, unless some that seem different have the same text.
-        let keys = py.get_type::<PyList>().call1((removals,))?.cast_into::<PyList>()?;
+        // No key is there twice, unless some that seem different have the same text.
+        let keys = listed(removals)?;
         let are_distinct = keys.iter().all(|key| key.is_exact_instance_of::<PyString>());
         let names = keys.iter().map(|key| name(&key, "removals")).collect::<PyResult<_>>()?;
         return Ok(Names { names, are_distinct });
@@ -121,6 +134,53 @@ pub(crate) fn names(removals: &Bound<'_, PyAny>) -> PyResult<Names> {
     })?;
     let names = items.map(|key| name(&key?, "removals")).collect::<PyResult<_>>()?;
     Ok(Names { names, are_distinct: false })
+}
+
+/// What was passed as `removals`, and stays alive with this.
+pub(crate) enum Removals<'py> {
+    /// As it was passed: there may be anything in it.
+    Set(Bound<'py, PyAny>),
+    /// As it was passed, if it is not a copy of that, so again.
+    List {
+        keys: Bound<'py, PyList>,
+        are_distinct: bool,
+    },
+    Names(Vec<Name>),
+}
+
+impl<'py> Removals<'py> {
+    pub(crate) fn of(removals: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let are_distinct = is_exact_set(removals);
+        if are_distinct && tables::are_sets_known() {
+            return Ok(Self::Set(removals.clone()));
+        }
+        let keys =
+            if are_distinct { Some(listed(removals)?) } else { list_at_one_moment(removals) };
+        match keys {
+            Some(keys) => Ok(Self::List { keys, are_distinct }),
+            None => Ok(Self::Names(names(removals)?.names)),
+        }
+    }
+
+    /// Whether all keys are exact `str`. Runs no Python code.
+    #[inline]
+    pub(crate) fn are_exact(&self) -> bool {
+        match self {
+            Self::Set(keys) => tables::set_keys(keys).all(is_exact),
+            Self::List { keys, .. } => borrowed_list(keys).all(is_exact),
+            Self::Names(_) => true,
+        }
+    }
+
+    /// The same as exact `str`.
+    #[cold]
+    pub(crate) fn made_exact(self) -> PyResult<Self> {
+        match self {
+            Self::Set(keys) => Ok(Self::Names(names(&keys)?.names)),
+            Self::List { keys, .. } => Ok(Self::Names(names(&keys)?.names)),
+            Self::Names(_) => Ok(self),
+        }
+    }
 }
 
 fn is_exact_set(object: &Bound<'_, PyAny>) -> bool {

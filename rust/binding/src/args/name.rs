@@ -1,6 +1,7 @@
 //! A key: an exact Python `str` that knows its hash.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::mem::ManuallyDrop;
 use std::slice;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
@@ -9,12 +10,17 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::interpreter;
+
+/// A key whose characters take so many bytes takes little memory.
+const MOST_LIGHT_BYTES: usize = 128;
+
 /// A key as the journal keeps it.
 ///
 /// Only exact `str` is admitted: hashing and comparing those neither runs user code nor
 /// allocates, so both may happen under the data mutex. One word: the hash is in the string.
-#[derive(Clone, Debug)]
-pub(crate) struct Name(Py<PyString>);
+#[derive(Debug)]
+pub(crate) struct Name(ManuallyDrop<Py<PyString>>);
 
 impl Name {
     /// The name for a string; of a subclass of `str` only the text counts.
@@ -31,18 +37,33 @@ impl Name {
     pub(crate) fn of_exact(text: Bound<'_, PyString>) -> PyResult<Self> {
         // From here on the string has its hash.
         text.hash()?;
-        Ok(Self(text.unbind()))
+        Ok(Self::of_known(text.unbind()))
+    }
+
+    /// The name for an exact string that was a key already.
+    #[inline]
+    pub(crate) fn of_known(text: Py<PyString>) -> Self {
+        Self(ManuallyDrop::new(text))
     }
 
     /// What Python has computed.
     #[inline]
     fn hash(&self) -> u64 {
         let text = self.0.as_ptr().cast::<ffi::PyASCIIObject>();
-        // SAFETY: it is a live, exact `str`, which begins with these fields. Its hash was computed
-        // before the name was made. Another thread that computed it at the same time may still write
-        // it, the same one, which Python itself reads and writes as an atomic too.
+        // SAFETY: it is a live, exact `str`, which begins with these fields. Another thread that
+        // computes its hash at the same time may still write it, the same one, which Python itself
+        // reads and writes as an atomic too.
         let hash = unsafe { AtomicIsize::from_ptr(&raw mut (*text).hash) };
-        hash.load(Ordering::Relaxed).cast_unsigned() as u64
+        let known = hash.load(Ordering::Relaxed);
+        if known == -1 { self.hash_anew() } else { known.cast_unsigned() as u64 }
+    }
+
+    /// For keys that some extension module has put into a dictionary without hashing them.
+    #[cold]
+    fn hash_anew(&self) -> u64 {
+        // SAFETY: it is a live, exact `str`: hashing it runs no Python code, allocates nothing and
+        // cannot fail. Names exist only where the thread is attached to the interpreter.
+        unsafe { ffi::PyObject_Hash(self.0.as_ptr()).cast_unsigned() as u64 }
     }
 
     /// Whether the characters are the same.
@@ -78,13 +99,39 @@ impl Name {
     }
 
     pub(crate) fn into_text(self) -> Py<PyString> {
-        self.0
+        let mut name = ManuallyDrop::new(self);
+        // SAFETY: nobody looks at the name any more.
+        unsafe { ManuallyDrop::take(&mut name.0) }
+    }
+}
+
+// Names are made, cloned and dropped on attached threads alone, which PyO3 would look up each time.
+impl Clone for Name {
+    #[inline]
+    fn clone(&self) -> Self {
+        debug_assert!(interpreter::is_attached());
+        // SAFETY: the string is alive, and the new reference is the clone's.
+        Self(ManuallyDrop::new(unsafe {
+            ffi::Py_INCREF(self.0.as_ptr());
+            std::ptr::read(&raw const *self.0)
+        }))
+    }
+}
+
+impl Drop for Name {
+    #[inline]
+    fn drop(&mut self) {
+        debug_assert!(interpreter::is_attached());
+        // SAFETY: this reference is the name's own, and nobody uses it afterwards.
+        unsafe { ffi::Py_DECREF(self.0.as_ptr()) };
     }
 }
 
 impl PartialEq for Name {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.0.is(&other.0) || self.hash() == other.hash() && self.has_characters_of(other)
+        self.0.as_ptr() == other.0.as_ptr()
+            || self.hash() == other.hash() && self.has_characters_of(other)
     }
 }
 
@@ -113,6 +160,14 @@ impl Key for Name {
                 }
             }
         })
+    }
+
+    fn is_light(&self) -> bool {
+        let text = self.0.as_ptr();
+        // SAFETY: it is a live, exact `str`, and says how long it is, and how large its characters are.
+        let (length, size) =
+            unsafe { (ffi::PyUnicode_GET_LENGTH(text), ffi::PyUnicode_KIND(text)) };
+        length.unsigned_abs() * size as usize <= MOST_LIGHT_BYTES
     }
 
     // As with comparing: no user code, no allocation.

@@ -5,11 +5,11 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple, PyType};
 
 use crate::args::errors::type_name;
-use crate::args::keys::{removals_set, updates_dict};
 use crate::bytes::codec;
+use crate::change::construct::is_usual;
 use crate::change::dicts::Dicts;
 use crate::change::encode;
 use crate::change::origin::Origin;
@@ -47,6 +47,16 @@ impl Drop for DictionaryChange {
 }
 
 impl DictionaryChange {
+    /// A change that a user makes.
+    pub(crate) fn of_arguments<'py>(
+        py: Python<'py>,
+        updates: Option<&Bound<'py, PyAny>>,
+        removals: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let parts = Mutex::new(Parts::of_arguments(py, updates, removals)?);
+        Bound::new(py, Self { parts, encoding: None })
+    }
+
     /// A change of parts that nobody else knows.
     pub(crate) fn owning(
         py: Python<'_>,
@@ -118,6 +128,10 @@ impl DictionaryChange {
 
     /// Both parts; an error if one was deleted.
     fn parts(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        if let Parts { updates: Some(updates), removals: Some(removals), .. } = &*self.parts.lock()
+        {
+            return Ok((updates.clone_ref(py), removals.clone_ref(py)));
+        }
         Ok((self.updates(py)?, self.removals(py)?))
     }
 
@@ -126,6 +140,20 @@ impl DictionaryChange {
         // With the lock released: a destructor may look at this change.
         replaced.release();
     }
+}
+
+/// The parts of what may be a change of another class.
+fn attributes(other: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let part = |name| {
+        other.getattr(name).map(Bound::unbind).map_err(|error| {
+            if !error.is_instance_of::<PyAttributeError>(other.py()) {
+                return error;
+            }
+            let name = type_name(other);
+            PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
+        })
+    };
+    Ok((part("updates")?, part("removals")?))
 }
 
 #[pymethods]
@@ -149,9 +177,7 @@ impl DictionaryChange {
         updates: Option<&Bound<'_, PyAny>>,
         removals: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), updates_dict)?;
-        let removals = removals.map_or_else(|| PySet::empty(py), removals_set)?;
-        self.replace(Parts::of(updates.into_any(), removals.into_any()));
+        self.replace(Parts::of_arguments(py, updates, removals)?);
         Ok(())
     }
 
@@ -242,7 +268,13 @@ impl DictionaryChange {
             Ok(dict) => dict.get_item(name),
             Err(_) => dict_.call_method1(intern!(py, "get"), (name,)).map(Some),
         };
-        cls.call1((part(intern!(py, "updates"))?, part(intern!(py, "removals"))?))
+        let parts = [part(intern!(py, "updates"))?, part(intern!(py, "removals"))?];
+        if !cls.is(py.get_type::<Self>()) || !is_usual(cls) {
+            return cls.call1((&parts[0], &parts[1]));
+        }
+        // As the class itself is called, which has a shorter way than PyO3.
+        let parts = parts.each_ref().map(|part| part.as_ref().filter(|part| !part.is_none()));
+        Ok(Self::of_arguments(py, parts[0], parts[1])?.into_any())
     }
 
     /// Give the change as a plain dictionary: the `"updates"`, the `"removals"` as a list.
@@ -263,21 +295,18 @@ impl DictionaryChange {
     /// Raises:
     ///     TypeError: `other` is not a change.
     fn update(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let part = |name| {
-            other.getattr(name).map_err(|error| {
-                if !error.is_instance_of::<PyAttributeError>(py) {
-                    return error;
-                }
-                let name = type_name(other);
-                PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
-            })
+        let (other_updates, other_removals) = match other.cast_exact::<Self>() {
+            Ok(other) => other.get().parts(py)?,
+            Err(_) => attributes(other)?,
         };
-        let (other_updates, other_removals) = (part("updates")?, part("removals")?);
         let (updates, removals) = self.parts(py)?;
-        let updates = united_dicts(updates.bind(py), &other_updates)?;
-        let removals = united_sets(removals.bind(py), &other_removals)?;
-        let Parts { source, origin, .. } = self.parts.lock().clone();
-        self.replace(Parts { source, origin, ..Parts::of(updates, removals) });
+        let updates = united_dicts(updates.bind(py), other_updates.bind(py))?;
+        let removals = united_sets(removals.bind(py), other_removals.bind(py))?;
+        let mut parts = self.parts.lock();
+        let replaced =
+            [parts.updates.replace(updates.unbind()), parts.removals.replace(removals.unbind())];
+        drop(parts);
+        release(replaced.into_iter().flatten());
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! The two parts of a change, as far as anybody has asked for them.
 
 use pyo3::prelude::*;
-use pyo3::types::PySet;
+use pyo3::types::{PyDict, PySet};
 
+use crate::args::keys::{removals_set, updates_dict};
 use crate::change::dicts::Dicts;
 use crate::change::origin::Origin;
 use crate::change::source::Source;
@@ -29,6 +30,17 @@ impl Parts {
             source: None,
             origin: Origin::default(),
         }
+    }
+
+    /// The parts that these arguments stand for, copied.
+    pub(crate) fn of_arguments(
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let updates = updates.map_or_else(|| Ok(PyDict::new(py)), updates_dict)?;
+        let removals = removals.map_or_else(|| PySet::empty(py), removals_set)?;
+        Ok(Self::of(updates.into_any(), removals.into_any()))
     }
 
     pub(crate) fn from_dicts(py: Python<'_>, Dicts { updates, removals }: Dicts) -> PyResult<Self> {

@@ -31,12 +31,16 @@ pub(crate) fn united_sets<'py>(
     let py = one.py();
     let is_empty =
         |set: &Bound<'_, PyAny>| set.cast_exact::<PySet>().is_ok_and(PySetMethods::is_empty);
-    let set = if is_empty(one) {
+    let (is_one_empty, is_other_empty) = (is_empty(one), is_empty(other));
+    if is_one_empty && is_other_empty {
+        return Ok(PySet::empty(py)?.into_any());
+    }
+    let set = if is_one_empty {
         PySet::empty(py)?.into_any()
     } else {
         py.get_type::<PySet>().call1((one,))?
     };
-    if !is_empty(other) {
+    if !is_other_empty {
         set.call_method1(intern!(py, "update"), (other,))?;
     }
     Ok(set)

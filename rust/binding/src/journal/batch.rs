@@ -1,4 +1,4 @@
-//! The arguments of an `update()`, ready for the journal.
+//! The arguments of an `update()` of a single buffer, which keeps them as they are.
 //!
 //! Mappings, iterables and keys may run any Python code here, raise half-way or call back into
 //! the object that is being updated. What comes out runs no Python code any more.
@@ -15,7 +15,7 @@ use crate::kept::value::Value;
 
 /// From how many keys on a finished dictionary is worth its price: building one key by key costs
 /// more than two copies.
-const WORTH_COPYING: usize = 3;
+pub(crate) const WORTH_COPYING: usize = 3;
 
 pub(crate) type Batch = batch::Batch<Name, Value, Finished>;
 

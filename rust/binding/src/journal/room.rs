@@ -4,9 +4,9 @@ use change_buffers_core::store::{PublisherId, Terms};
 use pyo3::prelude::*;
 
 use crate::args::options;
-use crate::journal::batch::{Batch, fill};
 use crate::journal::content::ContentCopy;
 use crate::journal::errors::frozen;
+use crate::journal::lending::lend;
 use crate::journal::refused::refused;
 use crate::journal::shared::{PyStore, StoreRef};
 
@@ -61,15 +61,16 @@ impl DictionaryChangeMultiView {
         }
         let since = |version| options::version(version, "unchanged_since");
         let unchanged_since = unchanged_since.map(since).transpose()?;
-        let mut batch = Batch::default();
         // A dictionary of objects would say nothing of what they are on the wire.
         let encodes = self.store.object().get().encoding.get().is_on();
-        fill(&mut batch, updates, removals, || !encodes && self.store.wants_whole())?;
-        let result = if by.is_none() && unchanged_since.is_none() {
-            self.store.update(&mut batch)
-        } else {
-            self.store.update_on(Terms { by, unchanged_since }, &mut batch)
-        };
+        let wants_whole = || !encodes && self.store.wants_whole();
+        let result = lend(py, &self.store, updates, removals, wants_whole, |batch| {
+            if by.is_none() && unchanged_since.is_none() {
+                self.store.update(batch)
+            } else {
+                self.store.update_on(Terms { by, unchanged_since }, batch)
+            }
+        })?;
         result.map_err(|reason| refused(py, reason, unchanged_since))?;
         self.content.keep_level(py, &self.store);
         Ok(())

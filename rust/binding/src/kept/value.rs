@@ -1,11 +1,14 @@
 //! A value as the journal keeps it.
 
+use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::interpreter;
 use crate::kept::fragments::Fragments;
 
 /// Whether any version was ever made: as long as there is none, no value has to be looked at.
@@ -15,8 +18,7 @@ static ARE_THERE_VERSIONS: AtomicBool = AtomicBool::new(false);
 ///
 /// One word, whichever it is: a second one for the fragments would make updates of many keys a quarter
 /// slower for those who never encode.
-#[derive(Clone)]
-pub(crate) struct Value(Py<PyAny>);
+pub(crate) struct Value(ManuallyDrop<Py<PyAny>>);
 
 /// An object as it was published once, and what it is on the wire. Never seen by users.
 #[pyclass(frozen, module = "change_buffers._core")]
@@ -39,7 +41,7 @@ impl Blanks {
 
 impl Value {
     pub(crate) fn new(object: Bound<'_, PyAny>) -> Self {
-        Self(object.unbind())
+        Self(ManuallyDrop::new(object.unbind()))
     }
 
     /// Becomes a version, if it is none and there is a blank left. Only moves: this runs under the lock.
@@ -48,7 +50,7 @@ impl Value {
             return;
         }
         let Some(blank) = blanks.0.pop() else { return };
-        let object = std::mem::replace(&mut self.0, blank.clone_ref(py).into_any());
+        let object = std::mem::replace(&mut *self.0, blank.clone_ref(py).into_any());
         // Nobody else knows the blank: it takes the object.
         let _ = blank.get().object.set(object);
     }
@@ -86,11 +88,35 @@ impl Value {
     }
 
     pub(crate) fn into_object(self) -> Py<PyAny> {
-        self.0
+        let mut value = ManuallyDrop::new(self);
+        // SAFETY: nobody looks at the value any more.
+        unsafe { ManuallyDrop::take(&mut value.0) }
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.0)
+        visit.call(&*self.0)
+    }
+}
+
+// Values are made, cloned and dropped on attached threads alone, which PyO3 would look up each time.
+impl Clone for Value {
+    #[inline]
+    fn clone(&self) -> Self {
+        debug_assert!(interpreter::is_attached());
+        // SAFETY: the object is alive, and the new reference is the clone's.
+        Self(ManuallyDrop::new(unsafe {
+            ffi::Py_INCREF(self.0.as_ptr());
+            std::ptr::read(&raw const *self.0)
+        }))
+    }
+}
+
+impl Drop for Value {
+    #[inline]
+    fn drop(&mut self) {
+        debug_assert!(interpreter::is_attached());
+        // SAFETY: this reference is the value's own, and nobody uses it afterwards.
+        unsafe { ffi::Py_DECREF(self.0.as_ptr()) };
     }
 }
 

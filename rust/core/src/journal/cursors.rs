@@ -74,7 +74,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
             return None;
         }
         let is_returning = version < self.version;
-        let keys = if is_returning { self.entries.len() as u64 } else { 0 };
+        let keys = if is_returning { self.known() as u64 } else { 0 };
         let version = version.min(self.version);
         let slot = self.cursors.insert(Cursor {
             seen: Position { live: version, removed: version },
@@ -150,7 +150,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         if !self.is_behind(cursor) {
             return (0, 0);
         }
-        (self.version - seen.removed, (self.stamps - stamps).min(self.entries.len() as u64))
+        (self.version - seen.removed, (self.stamps - stamps).min(self.known() as u64))
     }
 
     /// Where a cursor is that has seen everything.
@@ -276,22 +276,13 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
                 if self.entries[slot].version > seen_by_all || self.tombstones <= self.history {
                     break;
                 }
-                self.free_tombstone(slot, freed);
+                self.removed.unlink(&mut self.entries, slot);
+                self.tombstones -= 1;
+                self.forget(slot, freed);
             }
+            self.lay_excess(0, freed);
         }
-        self.give_back();
-    }
-
-    pub(super) fn free_tombstone(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
-        self.removed.unlink(&mut self.entries, slot);
-        self.tombstones -= 1;
-        let entry = self.entries.remove(slot);
-        self.index.remove(&entry.mark.key, slot);
-        self.horizon = entry.version;
-        if let Some(by) = entry.by {
-            self.publishers.remove_tombstone(by);
-        }
-        freed.push(entry.mark);
+        self.give_back(freed);
     }
 }
 

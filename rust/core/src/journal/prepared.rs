@@ -22,7 +22,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         }
         let (_, known_stamps) = self.gap(cursor);
         let stamps = self.stamps - known_stamps;
-        usize::try_from(stamps).map_or(self.entries.len(), |keys| keys.min(self.entries.len()))
+        usize::try_from(stamps).map_or(self.known(), |keys| keys.min(self.known()))
     }
 
     /// Prepares what a cursor has yet to see. What was prepared before is passed by, all but for a

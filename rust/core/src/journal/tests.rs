@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::memory::KEPT_CAPACITY;
 use super::*;
-use crate::testing::{Fragile, panic_at};
+use crate::batch::Batch;
+use crate::testing::{Fragile, Weighty, panic_at};
 
 type Subject = Journal<&'static str, i32, RandomState>;
 
@@ -14,7 +16,7 @@ fn apply<K: Key, V>(
 ) -> Vec<Mark<K, V>> {
     let mut freed = Vec::new();
     let result =
-        journal.apply::<()>(&mut Batch::new(updates, removals), Terms::default(), &mut freed);
+        journal.apply::<K, ()>(&mut Batch::new(updates, removals), Terms::default(), &mut freed);
     assert!(result.is_ok(), "nobody refuses");
     freed
 }
@@ -55,6 +57,28 @@ fn each_key_is_read_once_with_its_last_fate() {
 }
 
 #[test]
+fn a_key_that_is_named_twice_at_once_counts_once() {
+    let mut journal = Subject::default();
+    apply(&mut journal, [("a", 1), ("b", 1), ("c", 1), ("d", 1)], []);
+    let cursor = journal.open_cursor();
+    journal.advance(cursor, &mut Vec::new());
+    let mut lag = |updates: &[(&'static str, i32)], removals: &[&'static str]| {
+        let mut batch = Batch::default();
+        batch.set_all(updates.iter().copied());
+        batch.remove_as_they_come(removals.iter().copied());
+        let result = journal.apply::<_, ()>(&mut batch, Terms::default(), &mut Vec::new());
+        assert_eq!(result, Ok(()));
+        let lag = journal.lag(cursor);
+        journal.advance(cursor, &mut Vec::new());
+        lag
+    };
+    assert_eq!(lag(&[], &["a", "a", "a"]), (1, 1));
+    assert_eq!(lag(&[], &["not there", "not there", "not there"]), (1, 1));
+    assert_eq!(lag(&[("b", 2)], &["b", "c", "b", "c"]), (1, 2));
+    assert_eq!(lag(&[("new", 2)], &["new", "new"]), (1, 1));
+}
+
+#[test]
 fn the_newest_entry_comes_first() {
     let mut journal = Subject::default();
     let cursor = journal.open_cursor();
@@ -89,7 +113,7 @@ fn a_tombstone_is_freed_when_every_cursor_has_passed_it_and_not_before() {
     journal.advance(fast, &mut freed);
     assert!(freed.is_empty());
     journal.advance(slow, &mut freed);
-    assert_eq!((freed.len(), journal.tombstones()), (2, 0));
+    assert_eq!((journal.known(), journal.tombstones()), (0, 0));
 }
 
 #[test]
@@ -107,10 +131,13 @@ fn a_closed_cursor_keeps_no_tombstone() {
 fn a_removal_without_a_cursor_leaves_no_trace() {
     let mut journal = Subject::default();
     apply(&mut journal, [("a", 1)], []);
-    let freed = apply(&mut journal, [("b", 2)], ["a", "b", "c"]);
-    assert_eq!(freed.len(), 1);
+    let mut batch = Batch::<_, _>::new([("b", 2)], ["a", "b", "c"]);
+    let mut freed = Vec::new();
+    assert_eq!(journal.apply(&mut batch, Terms::default(), &mut freed), Ok(()));
+    let values = batch.marks.iter().chain(&freed).filter_map(|mark| mark.fate.value());
+    assert_eq!(values.collect::<BTreeSet<_>>(), [&1, &2].into());
     assert!(journal.is_empty());
-    assert_eq!((journal.tombstones(), journal.entries.len()), (0, 0));
+    assert_eq!((journal.tombstones(), journal.known()), (0, 0));
 }
 
 #[test]
@@ -149,7 +176,7 @@ fn a_panic_in_comparing_keys_changes_nothing() {
 
 /// What a view is in the plainest words: a private copy of everything pending.
 mod against_a_naive_model {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -157,7 +184,8 @@ mod against_a_naive_model {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Update(BTreeMap<u8, i32>, BTreeSet<u8>),
+        /// The removals as they come, which may repeat themselves.
+        Update(BTreeMap<Weighty, i32>, Vec<Weighty>, bool),
         Open,
         Read(usize),
         Close(usize),
@@ -165,12 +193,12 @@ mod against_a_naive_model {
 
     #[derive(Default)]
     struct Follower {
-        updates: BTreeMap<u8, i32>,
-        removals: BTreeSet<u8>,
+        updates: BTreeMap<Weighty, i32>,
+        removals: BTreeSet<Weighty>,
     }
 
     impl Follower {
-        fn update(&mut self, updates: &BTreeMap<u8, i32>, removals: &BTreeSet<u8>) {
+        fn update(&mut self, updates: &BTreeMap<Weighty, i32>, removals: &[Weighty]) {
             for key in removals {
                 self.updates.remove(key);
             }
@@ -182,27 +210,57 @@ mod against_a_naive_model {
         }
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        let key = 0..12_u8;
+    fn update() -> impl Strategy<Value = Step> {
+        let key = (0..12_u8).prop_map(Weighty);
         let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..4);
-        let removals = prop::collection::btree_set(key, 0..3);
+        let removals = prop::collection::vec(key, 0..4);
+        (updates, removals, any::<bool>())
+            .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw))
+    }
+
+    /// So many keys at a time that more go than are kept as ghosts.
+    fn large_update() -> impl Strategy<Value = Step> {
+        let key = (0..24_u8).prop_map(Weighty);
+        let updates = prop::collection::btree_map(key.clone(), any::<i32>(), 0..24);
+        let removals = prop::collection::vec(key, 0..40);
+        (updates, removals, any::<bool>())
+            .prop_map(|(new, gone, is_raw)| Step::Update(new, gone, is_raw))
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            6 => (updates, removals).prop_map(|(new, gone)| Step::Update(new, gone)),
+            6 => update(),
             1 => Just(Step::Open),
             3 => any::<prop::sample::Index>().prop_map(|index| Step::Read(index.index(1000))),
             1 => any::<prop::sample::Index>().prop_map(|index| Step::Close(index.index(1000))),
         ]
     }
 
+    /// With each key once, or as they were given, which is the same.
+    fn apply_either_way(
+        journal: &mut Journal<Weighty, i32, RandomState>,
+        updates: BTreeMap<Weighty, i32>,
+        removals: &[Weighty],
+        is_raw: bool,
+    ) {
+        if !is_raw {
+            apply(journal, updates, removals.iter().copied());
+            return;
+        }
+        let mut batch = Batch::<_, _>::new(updates, []);
+        batch.remove_as_they_come(removals.iter().copied());
+        assert_eq!(journal.apply(&mut batch, Terms::default(), &mut Vec::new()), Ok(()));
+    }
+
     fn check(steps: Vec<Step>) {
-        let mut journal = Journal::<u8, i32, RandomState>::default();
+        let mut journal = Journal::<Weighty, i32, RandomState>::default();
         // Of a plain dictionary, kept as a list, for its order.
-        let mut content: Vec<(u8, i32)> = Vec::new();
+        let mut content: Vec<(Weighty, i32)> = Vec::new();
         let mut followers: Vec<(CursorId, Follower)> = Vec::new();
         for step in steps {
             match step {
-                Step::Update(updates, removals) => {
-                    apply(&mut journal, updates.clone(), removals.clone());
+                Step::Update(updates, removals, is_raw) => {
+                    apply_either_way(&mut journal, updates.clone(), &removals, is_raw);
                     for (key, value) in &updates {
                         match content.iter_mut().find(|(known, _)| known == key) {
                             Some(item) => item.1 = *value,
@@ -216,7 +274,7 @@ mod against_a_naive_model {
                 }
                 Step::Open => {
                     let mut follower = Follower::default();
-                    follower.update(&content.iter().copied().collect(), &BTreeSet::new());
+                    follower.update(&content.iter().copied().collect(), &[]);
                     followers.push((journal.open_cursor(), follower));
                 }
                 Step::Read(_) | Step::Close(_) if followers.is_empty() => {}
@@ -242,7 +300,7 @@ mod against_a_naive_model {
                     journal.close_cursor(cursor, &mut Vec::new());
                 }
             }
-            let owed: BTreeSet<u8> =
+            let owed: BTreeSet<Weighty> =
                 followers.iter().flat_map(|(_, follower)| &follower.removals).copied().collect();
             let mut in_order: Vec<_> = journal
                 .live
@@ -255,12 +313,13 @@ mod against_a_naive_model {
             assert_eq!(in_order, content);
             assert_eq!(journal.len(), content.len());
             assert_eq!(journal.tombstones(), owed.len(), "tombstones are exactly what is owed");
+            journal.check_ghosts();
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: if cfg!(miri) { 5 } else { 2000 },
+            cases: if cfg!(miri) { 5 } else { 1000 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]
@@ -268,6 +327,20 @@ mod against_a_naive_model {
         #[test]
         fn every_cursor_reads_what_a_private_copy_would_hold(
             steps in prop::collection::vec(step(), 1..60)
+        ) {
+            check(steps);
+        }
+
+        #[test]
+        fn the_content_that_nobody_follows_is_a_plain_dictionary(
+            steps in prop::collection::vec(prop_oneof![update(), large_update()], 1..30)
+        ) {
+            check(steps);
+        }
+
+        #[test]
+        fn every_cursor_is_told_of_all_that_goes_at_once(
+            steps in prop::collection::vec(prop_oneof![step(), large_update()], 1..30)
         ) {
             check(steps);
         }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::{Ring, Store, ViewId};
-use crate::batch::{Key, Marks};
+use crate::batch::{Displaced, Key, Marks};
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// Shows everything the content holds, unless the mutex is taken. Never blocks.
@@ -19,7 +19,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let Some(mut data) = self.data.try_lock() else { return Ok(()) };
         data.note_departed(&self.departed);
         data.waiters.rings().try_for_each(show_ring)?;
-        data.memo_whole().map_or(Ok(()), &mut show_whole)?;
+        data.wholes().try_for_each(&mut show_whole)?;
         data.journal.values().try_for_each(&mut show)?;
         data.departed().try_for_each(|(_, view)| view.pending.show(&mut show, &mut show_whole))
     }
@@ -37,11 +37,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Forgets the content, as if it had never been, and hands its values out.
     pub fn clear(&self) -> Vec<V> {
-        let (marks, memo) = {
+        let mut displaced = Displaced::default();
+        let marks = {
             let mut data = self.lock();
-            (data.journal.clear(), data.renew_memo(None, &mut None))
+            data.forget_memos(&mut displaced);
+            data.journal.clear()
         };
-        drop(memo);
+        drop(displaced);
         marks.into_iter().filter_map(|mark| mark.fate.into_value()).collect()
     }
 

@@ -5,11 +5,12 @@ use std::hash::BuildHasher;
 use slab::Slab;
 
 use super::following::Concern;
+use super::memo::Memos;
 use super::sweep::Tolerance;
 use super::waiters::{TopicId, Waiters, WakeFor, Want};
 use super::{Harvest, ViewId, Whole};
-use crate::batch::{Displaced, Fate, Key, Mark, Marks, oldest_first};
-use crate::journal::{CursorId, Journal, Position};
+use crate::batch::{Displaced, Key, Marks, oldest_first};
+use crate::journal::{CursorId, Journal};
 use crate::pending::Pending;
 
 /// What a view owes beside what has changed.
@@ -45,24 +46,7 @@ pub(super) struct Data<K: 'static, V, W, S> {
     pub(super) updates: u64,
     pub(super) flushes: u64,
     pub(super) tolerance: Tolerance,
-    /// Goes with every update, so it keeps no value alive that the content does not.
-    memo: Option<Memo<W>>,
-}
-
-/// The finished form of what all cursors at one position have yet to see.
-#[derive(Debug)]
-struct Memo<W> {
-    position: Position,
-    whole: W,
-    /// Somebody has a reference already.
-    lent: bool,
-}
-
-/// Says what a finished form is for: see [`Store::memoize`](super::Store::memoize).
-#[derive(Clone, Copy, Debug)]
-pub struct MemoTicket {
-    position: Position,
-    end: Position,
+    pub(super) memos: Memos<W>,
 }
 
 impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
@@ -75,7 +59,7 @@ impl<K: Key, V, S: BuildHasher + Default, W> Default for Data<K, V, W, S> {
             updates: 0,
             flushes: 0,
             tolerance: Tolerance::default(),
-            memo: None,
+            memos: Memos::default(),
         }
     }
 }
@@ -190,11 +174,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         displaced: &mut Displaced<K, V, W>,
     ) -> bool {
         let position = self.journal.position(cursor);
-        let sees_all = !self.views[view.0].concern.is_choosy();
-        let has_company = sees_all && self.journal.has_company(cursor);
-        if sees_all {
-            harvest.whole = self.take_memo(position, has_company);
-        }
+        let has_company = self.has_company(view, cursor);
+        harvest.whole = self.take_memo(view, position, has_company);
         if harvest.whole.is_some() {
             self.journal.advance(cursor, &mut displaced.marks);
             return true;
@@ -204,53 +185,10 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if harvest.marks.is_empty() {
             return false;
         }
-        // A value that is no part of the content is kept for those alone who have yet to see it.
-        let is_transient = |mark: &Mark<K, V>| matches!(mark.fate, Fate::SetAndRemoved(_));
-        if has_company && !harvest.marks.iter().any(is_transient) {
-            harvest.memo = Some(MemoTicket { position, end: self.journal.end() });
+        if has_company {
+            harvest.memo = self.ticket(view, position, &harvest.marks);
         }
         true
-    }
-
-    fn take_memo(&mut self, position: Position, has_company: bool) -> Option<Whole<W>> {
-        let memo = self.memo.as_mut().filter(|memo| memo.position == position)?;
-        if has_company {
-            memo.lent = true;
-            return Some(Whole::Shared(memo.whole.clone()));
-        }
-        // Nobody else will ask for it.
-        let Memo { whole, lent, .. } = self.memo.take()?;
-        Some(if lent { Whole::Shared(whole) } else { Whole::Owned(whole) })
-    }
-
-    /// The content has changed: the memo is of no use any more. The finished form of the change
-    /// itself, if it has one, becomes the new one for those who had seen everything before.
-    #[must_use = "drop it after unlocking"]
-    pub(super) fn renew_memo(
-        &mut self,
-        position: Option<Position>,
-        whole: &mut Option<W>,
-    ) -> Option<W> {
-        let memo = position
-            .and_then(|position| whole.take().map(|whole| Memo { position, whole, lent: false }));
-        std::mem::replace(&mut self.memo, memo).map(|memo| memo.whole)
-    }
-
-    pub(super) fn accept_memo(&mut self, ticket: MemoTicket, whole: &mut Option<W>) {
-        if self.journal.end() == ticket.end && self.memo.is_none() {
-            self.memo =
-                whole.take().map(|whole| Memo { position: ticket.position, whole, lent: false });
-        }
-    }
-
-    /// Whether a view may have seen everything and so expect the next change alone.
-    #[inline]
-    pub(super) fn wants_whole(&self) -> bool {
-        !self.views.is_empty() && self.journal.is_read_to_the_end()
-    }
-
-    pub(super) fn memo_whole(&self) -> Option<&W> {
-        self.memo.as_ref().map(|memo| &memo.whole)
     }
 
     pub(super) fn peek(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> Marks<K, V> {

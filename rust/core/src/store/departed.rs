@@ -77,10 +77,19 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Drop for Aftercare<'_
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
     /// The only way to the data.
     pub(super) fn lock(&self) -> Guard<'_, K, V, W, S> {
-        if self.has_departed.load(Ordering::Relaxed) {
+        self.see_to_departed();
+        self.guard(self.take())
+    }
+
+    /// Does now what every operation does before it takes the mutex, if there is anything, and says
+    /// whether there was: what has gone is dropped, and destructors may run anything.
+    #[inline]
+    pub fn see_to_departed(&self) -> bool {
+        let has_departed = self.has_departed.load(Ordering::Relaxed);
+        if has_departed {
             self.bury_departed();
         }
-        self.guard(self.take())
+        has_departed
     }
 
     fn guard<'a>(&'a self, data: MutexGuard<'a, Data<K, V, W, S>>) -> Guard<'a, K, V, W, S> {

@@ -146,7 +146,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         view: ViewId,
         displaced: &mut Displaced<K, V, W>,
     ) -> View<K, V, W, S> {
-        self.waiters.forget_view(view, self.views[view.0].topic);
+        let topic = self.views[view.0].topic;
+        if self.waiters.topics.is_last(topic) {
+            self.forget_memos_of(topic, displaced);
+        }
+        self.waiters.forget_view(view, topic);
         let view = self.views.remove(view.0);
         self.tolerance.choosy -= usize::from(view.concern.is_choosy());
         if let Some(cursor) = view.cursor {
@@ -156,7 +160,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             self.journal.release_publisher(publisher);
         }
         if self.views.is_empty() {
-            displaced.add(self.renew_memo(None, &mut None));
+            self.forget_memos(displaced);
         }
         view
     }

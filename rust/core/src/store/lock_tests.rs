@@ -176,3 +176,18 @@ fn a_view_may_go_in_the_middle_of_anything() {
         assert_eq!((data.views.len(), data.journal.cursors(), data.journal.owned()), (2, 2, 0));
     });
 }
+
+#[test]
+fn what_has_gone_can_be_dropped_before_an_operation_begins() {
+    let store: Store<u32, Arc<()>, (), RandomState> = Store::default();
+    let (buffer, value) = (store.open_buffer(), Arc::new(()));
+    store.update_view(buffer, &mut Batch::new([(1, value.clone())], [])).expect("not frozen");
+    assert!(!store.see_to_departed());
+    let data = store.data.lock();
+    assert!(store.leave(buffer).is_empty());
+    drop(data);
+    assert_eq!(Arc::strong_count(&value), 2);
+    assert!(store.see_to_departed());
+    assert_eq!(Arc::strong_count(&value), 1);
+    assert!(!store.see_to_departed());
+}

@@ -83,3 +83,42 @@ fn what_is_prepared_for_one_view_is_given_to_all_prepared() {
     }
     assert_eq!(store.unprepared(store.open_buffer()), 0);
 }
+
+/// Views of two sets of keys, two of each.
+fn choosy_views(store: &Subject) -> [ViewId; 4] {
+    ["a", "b", "a", "b"].map(|prefix| store.open_view(Some(Filter::of_prefixes(vec![prefix]))))
+}
+
+#[test]
+fn views_of_the_same_prefixes_share_a_finished_form_and_others_do_not() {
+    let store = Subject::default();
+    let [first, other, second, another] = choosy_views(&store);
+    store.update(&mut Batch::new([("a", 1), ("b", 1)], [])).expect("not frozen");
+    let ticket = flushed(&store, first).memo.expect("the second has the same to expect");
+    store.memoize(ticket, "a".into());
+    let ticket = flushed(&store, other).memo.expect("so has this one");
+    store.memoize(ticket, "b".into());
+    assert_eq!(flushed(&store, second).whole, Some(Whole::Shared("a".into())));
+    assert_eq!(flushed(&store, another).whole, Some(Whole::Shared("b".into())));
+    store.update(&mut set("a")).expect("not frozen");
+    assert_eq!(flushed(&store, second).whole, None);
+}
+
+#[test]
+fn a_finished_form_goes_with_the_last_view_of_these_prefixes_and_is_for_no_later_one() {
+    let store = Subject::default();
+    store.update(&mut Batch::new([("a", 1), ("c", 1)], [])).expect("not frozen");
+    let [first, _, second, _] = choosy_views(&store);
+    let ticket = flushed(&store, first).memo.expect("the second has the same to expect");
+    let whole: Arc<str> = "a".into();
+    store.memoize(ticket, Arc::clone(&whole));
+    store.leave(first);
+    assert_eq!(Arc::strong_count(&whole), 2);
+    store.leave(second);
+    assert_eq!(Arc::strong_count(&whole), 1);
+    // Others may take the place of the topic.
+    let others = [(); 2].map(|()| store.open_view(Some(Filter::of_prefixes(vec!["c"]))));
+    store.memoize(ticket, Arc::clone(&whole));
+    assert_eq!(Arc::strong_count(&whole), 1);
+    assert_eq!(flushed(&store, others[0]).whole, None);
+}

@@ -108,7 +108,10 @@ fn a_conflict_names_the_keys_and_changes_nothing() {
     assert_eq!((store.get(&"a"), store.version()), (Some(1), 2));
     store.update_on(since(2), &mut batch()).expect("nothing has changed since");
     assert_eq!(store.update_on(since(4), &mut batch()), Err(Refused::Future));
-    assert_eq!(store.update_on(since(4), &mut Batch::default()), Err(Refused::Future));
+    assert_eq!(
+        store.update_on(since(4), &mut Batch::<&str, _, _>::default()),
+        Err(Refused::Future)
+    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if left.is_empty() {
             return Woken::default();
         }
-        displaced.add(self.renew_memo(None, &mut None));
+        self.forget_memos(displaced);
         let concerned = self.waiters.is_any_waiting().then(|| {
             self.waiters.topics.concerned(Some(publisher), left.iter().map(|mark| &mark.key))
         });

@@ -212,7 +212,7 @@ fn what_a_view_held_that_left_while_the_mutex_was_taken_is_shown_until_it_is_bur
     }
     // Twice, as a collector asks.
     assert_eq!((shown(), shown()), (vec![1, 2], vec![1, 2]));
-    store.update(&mut Batch::new([], [])).expect("not frozen");
+    store.update(&mut Batch::<&str, _, _>::new([], [])).expect("not frozen");
     assert_eq!(shown(), [1]);
     assert_eq!(store.data.lock().views.len(), 0);
 }
@@ -234,7 +234,7 @@ fn a_sleeper_is_woken_by_what_it_waits_for_and_nothing_else() {
     let is_woken = |sleeper: &Sleeper| sleeper.sleep(Some(Instant::now()));
     let for_change = store.wait(view, WakeFor::Change).expect("nothing is pending");
     let for_end = store.wait(view, WakeFor::End).expect("not frozen");
-    store.update(&mut Batch::new([], [])).expect("not frozen");
+    store.update(&mut Batch::<&str, _, _>::new([], [])).expect("not frozen");
     store.update_view(other, &mut set("a", 1)).expect("not frozen");
     assert!(!is_woken(&for_change) && !is_woken(&for_end));
     store.update(&mut set("a", 1)).expect("not frozen");

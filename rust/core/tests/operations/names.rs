@@ -16,6 +16,10 @@ impl Key for Name {
     fn letters(&self) -> impl Iterator<Item = u32> {
         [Some(self.remainder), self.rest].into_iter().flatten().map(u32::from)
     }
+
+    fn is_light(&self) -> bool {
+        self.rest != Some(1)
+    }
 }
 
 impl From<u8> for Name {

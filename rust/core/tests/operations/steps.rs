@@ -88,7 +88,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is done to a store that nobody follows: what goes is forgotten at once.
+fn lonely_step() -> impl Strategy<Value = Step> {
+    let at = any::<Index>;
+    prop_oneof![
+        60 => (change(), any::<bool>(), prop::option::of(at()), prop::option::weighted(0.2, at()))
+            .prop_map(|(change, whole, by, since)| Step::Update(change, whole, by, since)),
+        5 => any::<bool>().prop_map(Step::OpenPublisher),
+        3 => (at(), any::<bool>()).prop_map(|(at, stays)| Step::ClosePublisher(at, stays)),
+        1 => Just(Step::Clear),
+    ]
+}
+
 /// How much history is kept, and what is done.
 pub(crate) fn steps() -> impl Strategy<Value = (usize, Vec<Step>)> {
-    (prop_oneof![Just(0), 1..10_usize], prop::collection::vec(step(), 1..100))
+    prop_oneof![
+        5 => (prop_oneof![Just(0), 1..10_usize], prop::collection::vec(step(), 1..100)),
+        1 => (Just(0), prop::collection::vec(lonely_step(), 1..100)),
+    ]
 }

@@ -1,5 +1,6 @@
 //! A store and its model, which are told the same.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 
 use change_buffers_core::batch::Batch;
@@ -35,6 +36,17 @@ fn batch(change: &Change, whole: bool) -> Batch<Name, i32, Change> {
     if whole && change.removals.is_empty() {
         batch.finish(change.clone());
     }
+    batch
+}
+
+/// A batch of an update of the content, which may name a key more than once, as it was given.
+fn content_batch(change: &Change, whole: bool) -> Batch<Name, i32, Change> {
+    if whole {
+        return batch(change, whole);
+    }
+    let removals = change.removals.iter().chain(change.removals.iter().rev());
+    let mut batch = Change { removals: BTreeSet::new(), ..change.clone() }.batch();
+    batch.remove_as_they_come(removals.map(|&key| key.into()));
     batch
 }
 
@@ -149,7 +161,7 @@ impl Trial {
     fn update(&mut self, change: &Change, whole: bool, terms: Terms) {
         let horizon = self.store.stats().horizon;
         let expected = self.model.refusal(change, terms, horizon);
-        let result = self.store.update_on(terms, &mut batch(change, whole));
+        let result = self.store.update_on(terms, &mut content_batch(change, whole));
         match (result.map_err(in_numbers), expected) {
             (Ok(()), expected) => {
                 assert_eq!(expected, None);

@@ -29,6 +29,8 @@ struct Topic<K: 'static> {
     /// What this one changes is nothing to it.
     without: Option<PublisherId>,
     views: usize,
+    /// Which one it is of all that there have been.
+    number: u64,
     /// In how many queues somebody waits who is to hear of the next change.
     watched_by: usize,
     /// One for each prefix; linked with others of that prefix as long as the topic is watched.
@@ -60,6 +62,8 @@ pub(in crate::store) struct Topics<K: 'static> {
     watches: Slab<Watch>,
     /// Those that do not say their prefixes.
     opaque: Vec<TopicId>,
+    /// How many there have been.
+    opened: u64,
     /// How many are watched.
     watched: usize,
 }
@@ -74,6 +78,7 @@ impl<K> Default for Topics<K> {
             tree: Tree::default(),
             watches: Slab::new(),
             opaque: Vec::new(),
+            opened: 0,
             watched: 0,
         }
     }
@@ -93,6 +98,7 @@ impl<K> Topic<K> {
             filter,
             without,
             views: 0,
+            number: 0,
             watched_by: 0,
             watches: SmallVec::new(),
             queues: SmallVec::new(),
@@ -115,7 +121,8 @@ impl<K: Key> Topics<K> {
     }
 
     fn find(&mut self, filter: Option<&Filter<K>>, without: Option<PublisherId>) -> TopicId {
-        let topic = Topic::new(filter.cloned(), without);
+        self.opened += 1;
+        let topic = Topic { number: self.opened, ..Topic::new(filter.cloned(), without) };
         let Some(prefixes) = prefixes_of(filter) else {
             let id = TopicId(self.all.insert(topic));
             self.opaque.push(id);
@@ -137,6 +144,21 @@ impl<K: Key> Topics<K> {
 
     pub(in crate::store) fn filter(&self, id: TopicId) -> Option<&Filter<K>> {
         self.all[id.0].filter.as_ref()
+    }
+
+    /// Which one it is of all that there have been, if it is there.
+    pub(in crate::store) fn number(&self, id: TopicId) -> Option<u64> {
+        self.all.get(id.0).map(|topic| topic.number)
+    }
+
+    /// Whether several views are about it.
+    pub(in crate::store) fn is_shared(&self, id: TopicId) -> bool {
+        self.all[id.0].views > 1
+    }
+
+    /// Whether a view is the last that is about it.
+    pub(in crate::store) fn is_last(&self, id: TopicId) -> bool {
+        self.all[id.0].views == 1
     }
 
     /// A view that was about this is no more. Says whether it was the last: then

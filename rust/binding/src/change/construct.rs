@@ -1,0 +1,187 @@
+//! How a change is made by calling its class, without a tuple of the arguments in between.
+//!
+//! `DictionaryChange(...)` would pack its arguments, have `__new__` make an empty change of them and
+//! `__init__` put others in the place of its parts. CPython has a shorter way, `tp_vectorcall`. It is
+//! the class's own: subclasses go the long way, and so does the class as soon as somebody has put
+//! another `__new__` or `__init__` in their places, or the arguments do not fit: what is said about them
+//! then is in the words of `__init__`.
+
+#[cfg(not(any(PyPy, GraalPy)))]
+mod shortcut {
+    use std::ffi::{CStr, c_int};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::ptr;
+    use std::sync::OnceLock;
+
+    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::ffi;
+    use pyo3::panic::PanicException;
+    use pyo3::prelude::*;
+    use pyo3::types::{PyDict, PyTuple, PyType};
+
+    use crate::change::dictionary_change::DictionaryChange;
+
+    /// What a class does when it is called, as far as it is looked at here.
+    struct Usual {
+        make: ffi::newfunc,
+        initialise: ffi::initproc,
+        /// Reads its arguments from an array.
+        construct: ffi::PyCFunctionFastWithKeywords,
+    }
+
+    static USUAL: OnceLock<Usual> = OnceLock::new();
+
+    impl Usual {
+        /// Whether the class still does the same.
+        ///
+        /// # Safety
+        ///
+        /// It is a class.
+        unsafe fn is_what_does(&self, class: *mut ffi::PyTypeObject) -> bool {
+            // SAFETY: the caller's word.
+            let (make, initialise) = unsafe { ((*class).tp_new, (*class).tp_init) };
+            make.is_some_and(|it| ptr::fn_addr_eq(it, self.make))
+                && initialise.is_some_and(|it| ptr::fn_addr_eq(it, self.initialise))
+        }
+    }
+
+    /// Whether nobody has put another `__new__` or `__init__` in its place.
+    pub(crate) fn is_usual(class: &Bound<'_, PyType>) -> bool {
+        // SAFETY: it is a class.
+        USUAL.get().is_some_and(|usual| unsafe { usual.is_what_does(class.as_type_ptr()) })
+    }
+
+    #[pyfunction]
+    #[pyo3(name = "DictionaryChange", signature = (updates = None, removals = None))]
+    fn made_at_once<'py>(
+        py: Python<'py>,
+        updates: Option<&Bound<'py, PyAny>>,
+        removals: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, DictionaryChange>> {
+        DictionaryChange::of_arguments(py, updates, removals)
+    }
+
+    /// Has the class go the short way from now on.
+    pub(crate) fn take(py: Python<'_>) -> PyResult<()> {
+        let function = wrap_pyfunction!(made_at_once, py)?;
+        let class = py.get_type::<DictionaryChange>().as_type_ptr();
+        // SAFETY: it is a function of C, whose flags say how it is to be called, and the class is a
+        // type. Nobody calls it before the module is there.
+        unsafe {
+            const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+            let flags = ffi::PyCFunction_GetFlags(function.as_ptr());
+            let pointer = ffi::PyCFunction_GetFunction(function.as_ptr());
+            let (Some(pointer), Some(make), Some(initialise)) =
+                (pointer, (*class).tp_new, (*class).tp_init)
+            else {
+                return Err(PyRuntimeError::new_err("the class cannot be called"));
+            };
+            if flags & FAST != FAST {
+                return Ok(());
+            }
+            let construct =
+                std::mem::transmute::<ffi::PyCFunction, ffi::PyCFunctionFastWithKeywords>(pointer);
+            if USUAL.set(Usual { make, initialise, construct }).is_ok() {
+                (*class).tp_vectorcall = Some(call);
+            }
+        }
+        Ok(())
+    }
+
+    /// What CPython calls for `DictionaryChange(...)`.
+    unsafe extern "C" fn call(
+        class: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        let usual = USUAL.get();
+        // SAFETY: CPython's word for the arguments, which are passed on as they are, but for the flag
+        // that is in their number.
+        unsafe {
+            let count = ffi::PyVectorcall_NARGS(count);
+            match usual.filter(|usual| usual.is_what_does(class.cast())) {
+                Some(usual) if fit(count, names) => {
+                    (usual.construct)(ptr::null_mut(), arguments, count, names)
+                }
+                _ => call_in_full(class, arguments, count, names),
+            }
+        }
+    }
+
+    /// Whether these may be the arguments: so many by their place, and these names.
+    ///
+    /// # Safety
+    ///
+    /// The names are none, or a tuple of `str` that are distinct.
+    #[inline]
+    unsafe fn fit(by_place: ffi::Py_ssize_t, names: *mut ffi::PyObject) -> bool {
+        if names.is_null() || by_place > 2 {
+            return by_place <= 2;
+        }
+        // SAFETY: the caller's word.
+        unsafe {
+            (0..ffi::PyTuple_GET_SIZE(names)).all(|at| {
+                let name = ffi::PyTuple_GET_ITEM(names, at);
+                let is =
+                    |text: &CStr| ffi::PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0;
+                by_place < 2 && is(c"removals") || by_place < 1 && is(c"updates")
+            })
+        }
+    }
+
+    /// The long way, as every class goes it that has no short one.
+    #[cold]
+    unsafe fn call_in_full(
+        class: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        Python::attach(|py| {
+            let result = || -> PyResult<*mut ffi::PyObject> {
+                // SAFETY: so many arguments there are, and behind them one for each name; and every
+                // class is called through what `type` has for that.
+                unsafe {
+                    let names = Bound::from_borrowed_ptr_or_opt(py, names);
+                    let by_name = names.as_ref().map_or(Ok(0), PyAnyMethods::len)?;
+                    let at = |place| Bound::from_borrowed_ptr(py, *arguments.add(place));
+                    let by_place = count.unsigned_abs();
+                    let given = PyTuple::new(py, (0..by_place).map(at))?;
+                    let keywords = PyDict::new(py);
+                    if let Some(names) = names {
+                        for (name, place) in names.try_iter()?.zip(by_place..by_place + by_name) {
+                            keywords.set_item(name?, at(place))?;
+                        }
+                    }
+                    let Some(call) = ffi::PyType_Type.tp_call else {
+                        return Err(PyRuntimeError::new_err("classes cannot be called"));
+                    };
+                    let made = call(class, given.as_ptr(), keywords.as_ptr());
+                    Ok(Bound::from_owned_ptr_or_err(py, made)?.into_ptr())
+                }
+            };
+            let result = catch_unwind(AssertUnwindSafe(result))
+                .unwrap_or_else(|_| Err(PanicException::new_err("calling the class has panicked")));
+            result.unwrap_or_else(|error| {
+                error.restore(py);
+                ptr::null_mut()
+            })
+        })
+    }
+}
+
+#[cfg(not(any(PyPy, GraalPy)))]
+pub(crate) use shortcut::{is_usual, take as take_shortcut};
+
+/// Other interpreters have no such way.
+#[cfg(any(PyPy, GraalPy))]
+pub(crate) fn take_shortcut(_: pyo3::Python<'_>) -> pyo3::PyResult<()> {
+    Ok(())
+}
+
+/// So the class is always called.
+#[cfg(any(PyPy, GraalPy))]
+pub(crate) fn is_usual(_: &pyo3::Bound<'_, pyo3::types::PyType>) -> bool {
+    false
+}
