@@ -20,11 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from change_buffers import DictionaryChangeMultiView
-
-try:
-    from change_buffers.server import Limits, Server, serve
-except ModuleNotFoundError as missing:
-    sys.exit(f"change_buffers.server: error: {missing}: pip install 'change-buffers[server]'")
+from change_buffers.server import Limits, Server, serve
 
 PROGRAM = "python -m change_buffers.server"
 LIMITS = Limits()
