@@ -70,7 +70,7 @@ test-in-nanover: build nanover
 	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests -k 'with_nanover or nanover.md'
 
 .PHONY: demo
-demo: build ## Show the main job: a room of 50 clients
+demo: build ## Show the main job: a server with 50 clients
 	$(BIN)/python examples/room.py
 
 .PHONY: test
@@ -283,6 +283,14 @@ bench-nanover: | tools ## Measure NanoVer's own server with its clients, a quart
 .PHONY: bench-in-nanover
 bench-in-nanover: build nanover $(VENV)/report-dependencies
 	@cd benches && $(abspath $(BIN))/python -m sockets $(OPTIONS)
+
+.PHONY: bench-server
+bench-server: | tools ## Measure our own server with many clients, five minutes (OPTIONS=--quick)
+	@$(WITH_NANOVER) bench-server-in-nanover
+
+.PHONY: bench-server-in-nanover
+bench-server-in-nanover: build nanover $(VENV)/report-dependencies
+	@cd benches && $(abspath $(BIN))/python -m sockets.room_bench $(OPTIONS)
 
 .PHONY: bench-builds
 bench-builds: build ## Measure against the build of another commit (OPTIONS=COMMIT)

@@ -1,11 +1,13 @@
-"""A room of clients that share one multi-view: load, live figures, and a check at the end.
+"""A room of clients that share one dictionary: load, live figures, and a check at the end.
 
-Without a recording, clients publish their avatar 30 times a second and follow everybody, each
-at its own pace (5 to 60 Hz); some come late, leave, or step out for a while. With a recording,
-one publisher replays it and the clients follow. In the end the multi-view is frozen, every
-client takes what is still to come, and its replica is compared with the content.
+A server runs in a process of its own, and the clients connect to it over WebSockets; look at the
+address that it prints with a browser meanwhile. Clients publish their avatar 30 times a second and
+follow everybody, each at its own pace (5 to 60 Hz); some come late, leave, or step out for a while.
+With a recording, one client replays it and the others follow. In the end every client takes what is
+still to come, and its replica is compared with the content.
 
-Every client and every publisher is a thread, or with --asyncio a task of one event loop.
+With --threads or --asyncio there is no server: all of it is one process, and every client is a
+thread, or a task of one event loop.
 """
 
 from __future__ import annotations
@@ -21,17 +23,18 @@ try:
 
     from roomkit import measure
     from roomkit.avatars import synthetic
-    from roomkit.implementations import Implementation, UnavailableError, extension, model
+    from roomkit.implementations import UnavailableError, extension, model
     from roomkit.interrupt import Interrupt
     from roomkit.load import Load, replay
     from roomkit.measure import Outcome
     from roomkit.recording import read_recording
     from roomkit.records import RecordingError
     from roomkit.report import LiveDisplay, problems, table
+    from roomkit.sockets import ServerError, SocketRoom
     from roomkit.tasks import AsyncioRoom
     from roomkit.threads import ThreadedRoom, TooManyThreadsError
 except ModuleNotFoundError as missing:
-    sys.exit(f"room.py: error: {missing}; the demo needs: pip install rich msgpack")
+    sys.exit(f"room.py: error: {missing}; the demo needs: pip install rich msgpack websockets")
 except KeyboardInterrupt:
     sys.exit(130)
 
@@ -88,8 +91,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="HZ",
         help="let all clients follow at this pace (default: 5 to 60 Hz, dealt out in turn)",
     )
-    parser.add_argument(
-        "--asyncio", action="store_true", help="run everything on one event loop, without threads"
+    without = parser.add_mutually_exclusive_group()
+    without.add_argument(
+        "--threads", action="store_true", help="without a server: clients are threads"
+    )
+    without.add_argument(
+        "--asyncio", action="store_true", help="without a server: all are tasks of one event loop"
     )
     parser.add_argument(
         "--seconds",
@@ -113,7 +120,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--compare",
         action="store_true",
-        help="run the same load on the plain-Python model first, and show both",
+        help="run the same load on the plain-Python model first, in threads, and show both",
     )
     options = parser.parse_args(arguments)
     if options.speed is not None and options.recording is None:
@@ -124,6 +131,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--publishers must be at most --clients, which is {options.clients}")
     if options.compare and options.asyncio:
         parser.error("--compare needs threads: the plain-Python model does not support --asyncio")
+    options.threads = options.threads or options.compare
     return options
 
 
@@ -134,6 +142,8 @@ def make_load(options: argparse.Namespace) -> Load:
         title += f" at {options.rate:g} Hz"
     if options.asyncio:
         title += " on one event loop"
+    elif not options.threads:
+        title += " over WebSockets"
     if options.recording is None:
         publishers = options.publishers or min(options.clients, MOST_PUBLISHERS)
         if publishers < options.clients:
@@ -157,18 +167,31 @@ def make_load(options: argparse.Namespace) -> Load:
     )
 
 
-def play(
+def play(load: Load, options: argparse.Namespace, console: Console) -> list[Outcome]:
+    """Play the load over sockets, or on one implementation after the other."""
+    if options.threads or options.asyncio:
+        room_type = AsyncioRoom if options.asyncio else ThreadedRoom
+        implementations = [model(), extension()] if options.compare else [extension()]
+        rooms = [(room_type(load, one), one.name) for one in implementations]
+        return play_each(load, rooms, room_type.INTERRUPTIONS, console)
+
+    def greet(url: str) -> None:
+        print(f"open at {url}", file=console.file, flush=True)
+
+    return play_each(load, [(SocketRoom(load, greet), "the server")], 2, console)
+
+
+def play_each(
     load: Load,
-    room_type: type[ThreadedRoom | AsyncioRoom],
-    implementations: Sequence[Implementation],
+    rooms: Sequence[tuple[ThreadedRoom | AsyncioRoom | SocketRoom, str]],
+    interruptions: int,
     console: Console,
 ) -> list[Outcome]:
-    """Play the load on one implementation after the other, unless interrupted."""
+    """Play the load in one room after the other, unless interrupted."""
     outcomes: list[Outcome] = []
-    with Interrupt(room_type.INTERRUPTIONS) as interrupt:
-        for implementation in implementations:
-            room = room_type(load, implementation)
-            with LiveDisplay(console, load.title, implementation.name, load.seconds) as live:
+    with Interrupt(interruptions) as interrupt:
+        for room, name in rooms:
+            with LiveDisplay(console, load.title, name, load.seconds) as live:
                 outcomes.append(room.run(lambda: interrupt.count, live.show))
             if interrupt.count:
                 break
@@ -180,15 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     console = Console(highlight=False)
     try:
-        implementations = [model(), extension()] if options.compare else [extension()]
         load = make_load(options)
-        room_type = AsyncioRoom if options.asyncio else ThreadedRoom
-        outcomes = play(load, room_type, implementations, console)
+        outcomes = play(load, options, console)
     except OSError as error:
         return fail(f"{error.filename or options.recording}: {error.strerror or error}", USAGE)
     except RecordingError as error:
         return fail(str(error), USAGE)
-    except (UnavailableError, TooManyThreadsError) as error:
+    except (UnavailableError, TooManyThreadsError, ServerError) as error:
         return fail(str(error), WRONG)
     except KeyboardInterrupt:
         return fail("interrupted", INTERRUPTED)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from report import latency, pages, programs, turns
+from report.beside import FOLDER, Beside
 from report.figures import Figures, Series, Spread, load
 from report.machine import load_average, machine
 from report.plots import draw
@@ -83,6 +84,14 @@ def measure(display: Display, *, quick: bool) -> Figures:
     )
 
 
+def measure_beside(display: Display, *, quick: bool) -> Beside:
+    before = load_average()
+    with tempfile.TemporaryDirectory() as folder, display.part("comparisons") as progress:
+        seconds_each = QUICK_SECONDS if quick else None
+        rows = programs.comparisons(progress, Path(folder, "rounds.json"), seconds_each)
+    return Beside(quick, machine([before, load_average()]), rows)
+
+
 def write(figures_file: Path, page_files: dict[Path, Path]) -> None:
     """Write all that is made of the figures: from the file, as the tests do."""
     figures = load(figures_file)
@@ -101,6 +110,11 @@ def main() -> None:
         action="store_true",
         help="measure nothing: make plots and tables of the figures that are there",
     )
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="measure the comparisons only, to stand beside those of another interpreter",
+    )
     options = parser.parse_args()
     folder = TRIAL if options.quick else pages.PLOTS
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +123,16 @@ def main() -> None:
     if not options.again:
         start = time.monotonic()
         with Display(console) as display:
-            figures = measure(display, quick=options.quick)
-        figures.save(file)
+            if options.beside:
+                beside = measure_beside(display, quick=options.quick)
+                target = folder if options.quick else FOLDER
+                target.mkdir(exist_ok=True)
+                beside.save(target / beside.file_name)
+            else:
+                measure(display, quick=options.quick).save(file)
         console.print(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
+        if options.beside and options.quick:
+            return
     write(file, {page: folder / page.name if options.quick else page for page in pages.PAGES})
     console.print(f"written: {folder.relative_to(pages.ROOT)}/")
 

@@ -41,7 +41,18 @@ def load_average() -> float:
 
 def python() -> str:
     name = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{name} free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else name
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        name += " free-threaded"
+    return f"{name}{how_built()}"
+
+
+def how_built() -> str:
+    """Without profile-guided optimisation `dict` is slower, which flatters us."""
+    arguments = str(sysconfig.get_config_var("CONFIG_ARGS"))
+    if "'--prefix=/usr'" in arguments:
+        # Distributions optimise by what they call `make` with, of which nothing is left.
+        return " of the distribution"
+    return "" if "--enable-optimizations" in arguments else " without profile-guided optimisation"
 
 
 def system() -> str:

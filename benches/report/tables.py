@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from ratios import Row, asks_who_is_faster
+from report import beside
 from report.encoding import LIBRARIES, ticks
 from report.figures import Figures, Machine, Spread
 from report.headline import IDLE_VIEW, LINES
@@ -169,6 +170,27 @@ def everything(figures: Figures) -> str:
     return "\n\n".join(parts)
 
 
+def interpreters(figures: Figures) -> str:
+    """The ratios to NanoVer's module, or the model of it, on each interpreter."""
+    others = beside.load_all()
+    columns = beside.columns(figures, others)
+    rows = []
+    for (section, what), ratio in columns[beside.series(figures.machine)].items():
+        others_here = [column.get((section, what)) for column in list(columns.values())[1:]]
+        cells = ["" if other is None else emphasised(other) for other in others_here]
+        rows.append([f"{section.partition(':')[0]}: {what}", emphasised(ratio), *cells])
+    against = [
+        f"{other.machine.python}, against {beside.rival(other.comparisons)}"
+        for other in (figures, *others)
+    ]
+    explained = f"{'; '.join(against)}. Below 1, in bold, ours is slower."
+    return f"{explained}\n\n{table(['work', *columns], rows)}"
+
+
+def emphasised(ratio: float) -> str:
+    return times(ratio) if ratio >= 1 else f"**{times(ratio)}**"
+
+
 def journal(figures: Figures) -> str:
     names = sorted(figures.journal, key=natural)
     rows = [[name.replace("/", ", "), *quantities([figures.journal[name]], "s")] for name in names]
@@ -226,6 +248,7 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
     "encode": encode,
     "whole path": whole_path,
     "behind": behind,
+    "interpreters": interpreters,
     "everything": everything,
     "journal": journal,
 }

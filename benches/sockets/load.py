@@ -4,9 +4,12 @@
 
 The wire is NanoVer's: binary messages of MessagePack, `{"state": {"updates": {}, "removals": []}}`.
 It knows nothing else of the server. All clients but one step over what arrives and only count it;
-that one decodes its messages, and compares the time at which others have published with its own.
-Publications are spread evenly over time. What it finds goes to its output, one JSON object a line:
-`{"measuring": true}` when it begins to count, `{"done": 0.5}` meanwhile, and the result at the end.
+that one, or as many as are asked for, decodes its messages, and compares the time at which others
+have published with its own. Publications are spread evenly over time. Others may join meanwhile,
+all at once: then it counts until all of them have two messages, a greeting and the content.
+What it finds goes to its output, one JSON object a line: `{"measuring": true}` when it begins to
+count, `{"done": 0.5}` meanwhile, how many messages the one with the fewest got of those that the
+one with the most got, and the result at the end.
 """
 
 from __future__ import annotations
@@ -148,19 +151,23 @@ class Client(asyncio.BufferedProtocol):
 
     def _compare_times(self, payload: bytes, now: float) -> None:
         assert self.delays is not None
-        for key, value in msgpack.unpackb(payload)["state"]["updates"].items():
+        state = msgpack.unpackb(payload).get("state", {"updates": {}})
+        for key, value in state["updates"].items():
             if key.startswith("avatar.") and key != self.avatar.key:
                 self.delays.append(now - value["time"])
 
 
-async def connect(host: str, port: int, number: int) -> list[Client]:
-    """Connect so many clients; the first is the one that reads."""
-    loop, turn = asyncio.get_running_loop(), asyncio.Semaphore(CONNECTING)
+async def connect(
+    host: str, port: int, number: int, readers: int = 1, at_once: int = CONNECTING
+) -> list[Client]:
+    """Connect so many clients; some of them read: the first, and others at equal distances."""
+    loop, turn = asyncio.get_running_loop(), asyncio.Semaphore(at_once)
+    reading = {each * (number - 1) // max(1, readers - 1) for each in range(readers)}
 
     async def connect_one(each: int) -> Client:
         async with turn:
             _, client = await loop.create_connection(
-                lambda: Client(each, host, port, is_reader=each == 0), host, port
+                lambda: Client(each, host, port, is_reader=each in reading), host, port
             )
             await client.is_open
         return client
@@ -169,9 +176,20 @@ async def connect(host: str, port: int, number: int) -> list[Client]:
     return await asyncio.wait_for(everybody, PATIENCE_SECONDS)
 
 
+async def join(host: str, port: int, number: int) -> float:
+    """Have so many more join at once; give the seconds until all have the content."""
+    begin = time.perf_counter()
+    joining = await connect(host, port, number, 0, number)
+    while any(client.messages < 2 for client in joining):
+        await asyncio.sleep(0.005)
+        if time.perf_counter() - begin > PATIENCE_SECONDS:
+            raise TimeoutError
+    return time.perf_counter() - begin
+
+
 async def publish_all(clients: Sequence[Client], late: list[float]) -> None:
     """Have them publish in turn, for ever; note how late each is."""
-    step = 1 / RATE / len(clients)
+    step = 1 / RATE / max(1, len(clients))
     due = time.perf_counter()
     while True:
         for client in clients:
@@ -180,24 +198,37 @@ async def publish_all(clients: Sequence[Client], late: list[float]) -> None:
                 await asyncio.sleep(wait)
             client.publish()
             late.append(time.perf_counter() - due)
-        await asyncio.sleep(0)  # also when it is behind, what arrives is to be taken
+        # Also when it is behind, what arrives is to be taken.
+        await asyncio.sleep(0 if clients else 1)
 
 
-async def measure(url: str, clients: int, warm_up: float, seconds: float) -> Load:
+async def measure(
+    url: str,
+    clients: int,
+    warm_up: float,
+    seconds: float,
+    publishers: int | None = None,
+    readers: int = 1,
+    joiners: int = 0,
+) -> Load:
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    everybody = await connect(parts.hostname, parts.port, clients)
+    everybody = await connect(parts.hostname, parts.port, clients, readers)
     late: list[float] = []
-    publishing = asyncio.create_task(publish_all(everybody, late))
+    publishing = asyncio.create_task(publish_all(everybody[:publishers], late))
     await asyncio.sleep(warm_up)
 
     late.clear()
+    delays: list[float] = []
     for client in everybody:
         client.messages = client.bytes = 0
-    delays = everybody[0].delays = []
+        client.delays = delays
     start, cpu = time.perf_counter(), time.process_time()
     tell({"measuring": True})
+    if joiners:
+        tell({"joined": await join(parts.hostname, parts.port, joiners)})
+        seconds = time.perf_counter() - start
     while (passed := time.perf_counter() - start) < seconds:
         await asyncio.sleep(min(0.5, seconds - passed))
         tell({"done": min(1, passed / seconds)})
@@ -205,6 +236,8 @@ async def measure(url: str, clients: int, warm_up: float, seconds: float) -> Loa
     if publishing.done():
         await publishing  # it has failed
     publishing.cancel()
+    counts = [client.messages for client in everybody]
+    tell({"fewest": min(counts) / max(1, *counts)})
     return Load(
         clients=clients,
         seconds=passed,
@@ -212,7 +245,7 @@ async def measure(url: str, clients: int, warm_up: float, seconds: float) -> Loa
         bytes_per_second=sum(client.bytes for client in everybody) / passed,
         delays={str(level): percentile(delays, level) for level in LEVELS} if delays else {},
         samples=len(delays),
-        late=percentile(late, 99),
+        late=percentile(late, 99) if late else 0.0,
         load_cpu=cpu / passed,
     )
 
@@ -239,11 +272,17 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=60)
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before it counts")
     parser.add_argument("--seconds", type=float, default=10.0, help="seconds in which it counts")
+    parser.add_argument("--publishers", type=int, metavar="N", help="only so many of them publish")
+    parser.add_argument("--readers", type=int, default=1, help="so many compare times")
+    parser.add_argument("--joiners", type=int, default=0, help="so many join while it counts")
     options = parser.parse_args()
 
     async def run() -> Load:
         asyncio.get_running_loop().set_exception_handler(fail)
-        return await measure(options.url, options.clients, options.warm_up, options.seconds)
+        return await measure(
+            options.url, options.clients, options.warm_up, options.seconds,
+            options.publishers, options.readers, options.joiners,
+        )  # fmt: skip
 
     tell(asdict(asyncio.run(run())))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,22 @@ def lines_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 
 
 def run(
-    server: str, side: str, clients: int, warm_up: float, seconds: float, progress: Progress
+    server: str,
+    side: str,
+    clients: int,
+    warm_up: float,
+    seconds: float,
+    progress: Progress,
+    more: Sequence[str] = (),
+    look: Callable[[str, psutil.Process, dict[str, Any]], object] = lambda *_: None,
 ) -> Run:
-    """Measure one side with so many clients. `server` is the module that serves it."""
-    options = [f"--clients={clients}", f"--warm-up={warm_up}", f"--seconds={seconds}"]
+    """Measure one side with so many clients. `server` is the module that serves it.
+
+    `more` are options of the load; `look` is called at the end, with the address and the process of
+    the server and what else the load has told.
+    """
+    options = [f"--clients={clients}", f"--warm-up={warm_up}", f"--seconds={seconds}", *more]
+    told: dict[str, Any] = {}
     with child(server, side) as serving:
         url = next(lines_of(serving))["url"]
         process = psutil.Process(serving.pid)
@@ -58,9 +70,12 @@ def run(
                     cpu = seconds_of(process)
                 elif "done" in line:
                     progress(line["done"])
-                else:
+                elif "clients" in line:
                     taken = seconds_of(process) - cpu
+                    look(url, process, told)
                     return Run(side=side, cpu=taken / line["seconds"], **line)
+                else:
+                    told |= line
     raise RuntimeError("the load has ended without a result")
 
 

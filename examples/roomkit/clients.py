@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from time import perf_counter
+from typing import Protocol
 
 from roomkit.implementations import Change, MultiView
 from roomkit.load import Record, Visit
@@ -26,10 +27,17 @@ class Publisher:
         self.published += 1
 
 
+class Times(Protocol):
+    """What knows when values were published."""
+
+    def oldest(self, updates: Mapping[str, object]) -> float:
+        """Return when the value that has waited longest was published, infinity if none has."""
+
+
 class Follower:
     """Keeps a replica of the shared content during one visit, and notes how late it learns."""
 
-    def __init__(self, visit: Visit, times: PublishTimes) -> None:
+    def __init__(self, visit: Visit, times: Times) -> None:
         self.visit = visit
         self.replica: dict[str, object] = {}
         self.deliveries = 0

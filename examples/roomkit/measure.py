@@ -17,8 +17,8 @@ delay
     the part of the latency that is nobody's wish: from the moment the delivery was due (the
     change was there and the client's interval was over) to the delivery.
 CPU used
-    CPU time of the whole process, so it contains what is the same for every implementation:
-    making the load, keeping replicas, measuring, the display.
+    CPU time of the server alone. In one process, that of all of it, so it contains what is the
+    same for every implementation: making the load, keeping replicas, measuring, the display.
 """
 
 from __future__ import annotations

@@ -31,11 +31,10 @@ def blocks_in(*languages: str) -> list[Block]:
 
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
-    # Plain text shows diagrams and output; there is nothing to run in it.
-    others = [
-        str(block) for block in BLOCKS if block not in blocks_in("python", "sh", "diff", "text")
-    ]
-    assert not others
+    # Plain text shows diagrams and output; there is nothing to run in it. JavaScript is run in a
+    # browser, by tests/server/browser.
+    kinds = ("python", "sh", "diff", "text", "js")
+    assert not [str(block) for block in BLOCKS if block.language not in kinds]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -123,6 +122,7 @@ def test_a_shell_block_names_things_that_exist(block: Block) -> None:
             assert [program, *arguments] in (
                 ["pip", "install", "change-buffers"],
                 ["pip", "install", "."],
+                ["pip", "install", ".[server]"],
             ), line
 
 

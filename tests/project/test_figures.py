@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benches"))
-from report import pages, tables
+from report import beside, pages, tables
 from report.figures import Figures, load
 from report.numbers import digits, quantities, times
 
@@ -55,6 +55,17 @@ def test_figures_that_are_committed_were_measured_in_earnest(figures: Figures) -
 def test_figures_survive_being_saved(figures: Figures, tmp_path: Path) -> None:
     figures.save(tmp_path / "figures.json")
     assert load(tmp_path / "figures.json") == figures
+
+
+def test_other_interpreters_stand_beside(figures: Figures) -> None:
+    others = beside.load_all()
+    assert not any(other.quick for other in others)
+    columns = beside.columns(figures, others)
+    assert len(columns) == len(others) + 1
+    text = tables.interpreters(figures)
+    for name, ratios in columns.items():
+        assert name in text
+        assert any(times(ratio) in text for ratio in ratios.values())
 
 
 def test_a_comparison_that_is_gone_is_noticed(figures: Figures) -> None:

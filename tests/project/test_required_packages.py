@@ -54,6 +54,7 @@ def test_a_skip_fails_where_the_package_is_to_be_had(
     folder.mkdir(parents=True)
     for name in ("conftest.py", "packages.py"):
         shutil.copy(WORKS_WITH / name, folder)
+    shutil.copy(WORKS_WITH.parent / "skips.py", folder)
     (folder / "test_it.py").write_text(TESTS)
     (folder / "test_module.py").write_text("import pytest\npytest.importorskip('missing_one')\n")
     (tmp_path / "pyproject.toml").write_text(GROUP.format(marker=marker))
@@ -68,3 +69,19 @@ def test_a_skip_fails_where_the_package_is_to_be_had(
         env={**os.environ, "REQUIRE_WORKS_WITH": required},
     )
     assert f" {outcomes} in " in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", "1 skipped"), ("1", "1 error")])
+def test_a_missing_browser_is_noticed(required: str, outcome: str) -> None:
+    test = "tests/server/browser/test_guide.py::test_a_block_that_is_wrong_is_noticed"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", test],
+        cwd=WORKS_WITH.parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PATH": "", "REQUIRE_BROWSER": required},
+    )
+    assert f" {outcome} in " in done.stdout, done.stdout
+    assert "there is no Chromium" in done.stdout

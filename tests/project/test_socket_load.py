@@ -129,8 +129,8 @@ def running(room: Room) -> Iterator[str]:
         loop.close()
 
 
-def run(url: str, clients: int) -> tuple[list[dict[str, Any]], str]:
-    command = [sys.executable, "-m", "sockets.load", url, f"--clients={clients}"]
+def run(url: str, clients: int, *more: str) -> tuple[list[dict[str, Any]], str]:
+    command = [sys.executable, "-m", "sockets.load", url, f"--clients={clients}", *more]
     done = subprocess.run(
         [*command, "--warm-up=0.2", "--seconds=1"],
         capture_output=True,
@@ -147,7 +147,8 @@ def test_it_counts_what_the_server_sends() -> None:
     room, delay = Room(0.05), 0.05
     with running(room) as url:
         lines, _ = run(url, clients=4)
-    first, *progress, result = lines
+    first, *progress, fewest, result = lines
+    assert 0.8 < fewest["fewest"] <= 1
     assert first == {"measuring": True}
     assert all(0 <= line["done"] <= 1 for line in progress)
     assert result["clients"] == 4
@@ -182,3 +183,14 @@ def test_what_is_no_websocket_fails_it() -> None:
     lines, errors = run(f"ws://127.0.0.1:{port}", clients=1)
     assert lines == []
     assert "Connect" in errors
+
+
+def test_some_may_only_follow_and_others_join() -> None:
+    room = Room(0.0)
+    with running(room) as url:
+        lines, _ = run(url, 4, "--publishers=1", "--readers=2", "--joiners=3")
+    result = lines[-1]
+    assert next(line["joined"] for line in lines if "joined" in line) > 0
+    # One publishes, and whoever joins needs two messages.
+    assert result["samples"] > 0
+    assert room.received < 4 * load.RATE

@@ -117,6 +117,14 @@ def test_where_it_comes_from_stays_with_a_change(multi_view, view):
     assert (special.version, special.is_complete) == (None, None)
 
 
+@pytest.mark.parametrize("version", [0, 2**64 - 2, 2**64 - 1, 2**64, -1])
+def test_any_number_can_be_noted_as_version(version):
+    change = DictionaryChange({"a": 1})
+    change.version = version
+    for each in (change, copy.copy(change), pickle.loads(pickle.dumps(change))):
+        assert each.version == version
+
+
 def test_a_subclass_may_mean_something_else_by_these_names():
     class Special(DictionaryChange):
         version = property(lambda self: "1.0")

@@ -12,19 +12,16 @@ from collections.abc import Generator
 import pytest
 
 from packages import INTERPRETER_LACKS, not_to_be_had
+from skips import fail_if_skipped
 
 IS_REQUIRED = os.environ.get("REQUIRE_WORKS_WITH") == "1"
 
 
 def must_run(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Make a failure of a skip, unless nothing could be done about its reason."""
-    if IS_REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
-        reason = str(report.longrepr)
-        named = reason.lower().replace("_", "-")
+    if IS_REQUIRED:
         excuses = [INTERPRETER_LACKS, *(f"'{package}'" for package in not_to_be_had())]
-        if not any(excuse in named for excuse in excuses):
-            report.outcome = "failed"
-            report.longrepr = f"REQUIRE_WORKS_WITH=1, but it was skipped: {reason}"
+        fail_if_skipped(report, "REQUIRE_WORKS_WITH=1", excuses)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,383 @@
+"""One WebSocket, on the sans-I/O layer of `websockets`.
+
+A frame is made once for all who are sent the message. One that is large is written piece by piece,
+so that the line of a client who does not read never holds more than a piece, and so that others
+have their turn. As long as the line is not free, the session is not asked for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from websockets.datastructures import Headers, MultipleValuesError
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request as HTTPRequest
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from change_buffers.server.access import Permission, Request, parse_query
+from change_buffers.server.formats import JSON, MessagePack
+from change_buffers.server.incoming import Refusal
+from change_buffers.server.messages import Message
+from change_buffers.server.pages import Page, page_of
+from change_buffers.server.session import INTERNAL, POLICY, TRY_LATER, Session, new_session_id
+
+if TYPE_CHECKING:
+    from change_buffers.server.serving import Server
+
+log = logging.getLogger("change_buffers.server")
+
+PIECE = 1 << 18
+"""Bytes of a frame that are written at a time."""
+PIECES_AT_ONCE = 4
+"""Then others have their turn."""
+MOST_FRAGMENTS = 1000
+SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
+DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
+INVALID_DATA = 1007
+LONGEST_REASON = 120
+
+
+def _pick(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Choose the first of ours that a client offers; it need not offer any."""
+    return next((ours for ours in map(Subprotocol, SUBPROTOCOLS) if ours in offered), None)
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One TCP connection: a WebSocket once it has asked for that, else a page."""
+
+    def __init__(self, server: Server) -> None:
+        limits = server.room.limits
+        self._server = server
+        self._protocol = ServerProtocol(
+            select_subprotocol=_pick,
+            max_size=limits.message_bytes,
+            logger=logging.getLogger("change_buffers.server.websockets"),
+        )
+        self._session: Session | None = None
+        self._admission: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport
+        self._fragments: list[bytes] = []
+        self._is_text = False
+        # What is being sent: the rest of a frame, and what has to wait for the end of it.
+        self._rest: memoryview | None = None
+        self._controls: list[bytes] = []
+        self._is_paused = self._is_deaf = False
+        now = time.monotonic()
+        self._begun = self._heard = now
+        self._pinged: float | None = None
+        self._blocked: float | None = None
+        self._closing: float | None = None
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is somebody."""
+        # Those of uvloop have all that a transport has, but say they are none.
+        self._transport = cast("asyncio.Transport", transport)
+        # It says so as soon as it keeps anything back, and when that has gone.
+        self._transport.set_write_buffer_limits(high=1, low=0)
+        if not self._server.took_in(self):
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """They have gone."""
+        self._server.lost(self)
+        if self._admission is not None:
+            self._admission.cancel()
+        if self._session is not None:
+            self._session.close()
+        self._rest = None
+        self._controls.clear()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where what arrives is to go."""
+        return self._server.scratch
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Something has arrived."""
+        self._heard = time.monotonic()
+        self._pinged = None
+        protocol = self._protocol
+        protocol.receive_data(bytes(self._server.scratch[:nbytes]))
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._receive(event)
+            elif isinstance(event, HTTPRequest):
+                self._answer(event)
+        self._flush_protocol()
+
+    def eof_received(self) -> bool:
+        """They will say nothing more."""
+        self._protocol.receive_eof()
+        self._flush_protocol()
+        return False
+
+    def pause_writing(self) -> None:
+        """The line takes no more."""
+        self._is_paused = True
+        if self._blocked is None:
+            self._blocked = time.monotonic()
+
+    def resume_writing(self) -> None:
+        """The line is free."""
+        self._is_paused = False
+        if self._is_deaf:
+            self._is_deaf = False
+            self._transport.resume_reading()
+        self._go_on()
+
+    # From the client.
+
+    def _receive(self, frame: Frame) -> None:
+        if self._session is None:
+            return
+        if frame.opcode not in DATA:
+            if frame.opcode is Opcode.CLOSE:
+                self._session.close()  # they have gone, whatever becomes of the line
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        data = bytes(frame.data)
+        if self._fragments or not frame.fin:
+            self._fragments.append(data)
+            if len(self._fragments) > MOST_FRAGMENTS:
+                self._fragments.clear()
+                self._fail(POLICY, f"a message has at most {MOST_FRAGMENTS} fragments")
+                return
+            if not frame.fin:
+                return
+            data = b"".join(self._fragments)
+            self._fragments.clear()
+        if not self._is_text:
+            self._session.receive(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            self._fail(INVALID_DATA, f"{error.reason} at position {error.start}")
+            return
+        self._session.receive(text)
+
+    def _fail(self, code: int, reason: str) -> None:
+        self._protocol.fail(code, reason)
+        self._flush_protocol()
+
+    # The beginning.
+
+    def _answer(self, request: HTTPRequest) -> None:
+        path, _, query = request.path.partition("?")
+        if "Upgrade" not in request.headers:
+            # Older versions of websockets take nothing but GET.
+            method: str = getattr(request, "method", "GET")
+            self._respond(page_of(self._server.room, method, path), method)
+            return
+        try:
+            origin, host = request.headers.get("Origin"), request.headers.get("Host")
+            asked = Request(
+                new_session_id(), path, parse_query(query),
+                {name.lower(): value for name, value in request.headers.raw_items()},
+                _remote(self._transport),
+            )  # fmt: skip
+        except (MultipleValuesError, ValueError) as error:
+            self._respond(Page(400, f"{error}\n".encode()))
+            return
+        if not self._server.room.is_welcome(origin, host):
+            log.warning("%s: refused a page from %s", asked.remote, origin)
+            text = f"pages from {origin} may not connect: see --origin\n"
+            self._respond(Page(403, text.encode()))
+            return
+        response = self._protocol.accept(request)
+        if response.status_code != 101:
+            self._protocol.send_response(response)
+            return
+        # Until it is known what they may do, nothing is read.
+        self._transport.pause_reading()
+        self._admission = asyncio.get_running_loop().create_task(self._admit(asked, response))
+
+    def _respond(self, page: Page, method: str = "GET") -> None:
+        response = self._protocol.reject(page.status, "")
+        headers = Headers({**page.headers, "Connection": "close"})
+        body = b"" if method == "HEAD" else page.body
+        self._protocol.send_response(
+            Response(response.status_code, response.reason_phrase, headers, body)
+        )
+
+    async def _admit(self, asked: Request, response: Response) -> None:
+        permission = await self._server.room.admit(asked)
+        self._admission = None
+        if self._transport.is_closing():
+            return
+        self._protocol.send_response(response)
+        self._write_all(self._protocol.data_to_send())
+        self._transport.resume_reading()
+        if permission is None:
+            self._close(POLICY, "you may not enter")
+        else:
+            self._enter(asked, permission)
+
+    def _enter(self, asked: Request, permission: Permission) -> None:
+        try:
+            session = Session(
+                self._server.room,
+                asked,
+                permission,
+                subprotocol=self._protocol.subprotocol,
+                wake=self._go_on,
+                send=self._send,
+            )
+        except Refusal as refusal:
+            code = TRY_LATER if refusal.kind == "full" else POLICY
+            self._close(code, f"{refusal.where}: {refusal}")
+            return
+        except Exception:
+            log.exception("%s cannot be served", asked.remote)
+            self._close(INTERNAL, "the server has failed")
+            return
+        self._session = session
+        self._go_on()
+
+    # To the client.
+
+    def _go_on(self) -> None:
+        """Send on, as far as the line takes it."""
+        if self._is_paused or self._transport.is_closing():
+            return
+        if self._rest is not None and not self._write_rest():
+            return
+        session = self._session
+        if session is None:
+            return
+        if self._blocked is not None:
+            self._blocked = None
+            session.taken()
+        while self._protocol.state is State.OPEN and (message := session.take()) is not None:
+            frame = message.frame or self._framed(message)
+            if len(frame) > PIECE:
+                self._rest = memoryview(frame)
+                if not self._write_rest():
+                    return
+            else:
+                self._transport.write(frame)
+            if self._is_paused:
+                return
+            session.taken()
+        if session.closing is not None:
+            self._close(*session.closing)
+
+    def _send(self, message: Message) -> bool:
+        """Send a message if nothing else is on its way: what `_go_on` does, but quicker."""
+        if self._is_paused or self._rest is not None or self._protocol.state is not State.OPEN:
+            return False
+        frame = message.frame or self._framed(message)
+        if len(frame) > PIECE or self._transport.is_closing():
+            return False
+        self._transport.write(frame)
+        return True
+
+    def _framed(self, message: Message) -> bytes:
+        # Without extensions a frame is the same for everybody.
+        opcode = Opcode.TEXT if message.is_text else Opcode.BINARY
+        message.frame = Frame(opcode, message.data).serialize(mask=False)
+        return message.frame
+
+    def _write_rest(self) -> bool:
+        """Write pieces of a large frame; give whether it is written whole."""
+        if self._blocked is None:
+            self._blocked = time.monotonic()
+        for _ in range(PIECES_AT_ONCE):
+            rest = self._rest
+            assert rest is not None
+            self._transport.write(rest[:PIECE])
+            self._rest = rest[PIECE:] if len(rest) > PIECE else None
+            if self._rest is None:
+                self._write_all(self._controls)
+                self._controls = []
+                return not self._is_paused
+            if self._is_paused:
+                return False
+        asyncio.get_running_loop().call_soon(self._go_on)
+        return False
+
+    def _flush_protocol(self) -> None:
+        """Send what the protocol has to say, pongs and goodbyes."""
+        data = self._protocol.data_to_send()
+        if not data:
+            return
+        if self._rest is None:
+            self._write_all(data)
+        else:
+            self._controls += data
+        # Who does not read pongs is not asked for more pings.
+        if (self._is_paused or self._controls) and not self._transport.is_closing():
+            self._is_deaf = True
+            self._transport.pause_reading()
+
+    def _write_all(self, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            if piece:
+                self._transport.write(piece)
+            elif self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+        if self._closing is None and self._protocol.close_expected():
+            self._closing = time.monotonic()
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._protocol.state is not State.OPEN:
+            return
+        try:
+            self._protocol.send_close(code, reason[:LONGEST_REASON])
+        except InvalidState:
+            return
+        self._flush_protocol()
+
+    # From the server.
+
+    def go_away(self, code: int, reason: str) -> None:
+        """Say goodbye, when what is being sent has been."""
+        if self._session is not None:
+            self._session.end(code, reason)
+        elif self._protocol.state is State.OPEN:
+            self._close(code, reason)
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the line."""
+        self._transport.abort()
+
+    def look_after(self, now: float) -> None:
+        """See whether it has to be let go; called every now and then."""
+        limits = self._server.room.limits
+        session = self._session
+        if self._closing is not None:
+            if now - self._closing > limits.close_seconds:
+                self.abort()
+        elif session is None:
+            if now - self._begun > limits.handshake_seconds:
+                self.abort()
+        elif self._blocked is not None and now - self._blocked > limits.stall_seconds:
+            log.info("session %s does not read: it is let go", session.id)
+            self.abort()
+        elif self._pinged is not None:
+            if now - self._pinged > limits.ping_seconds:
+                log.info("session %s does not answer: it is let go", session.id)
+                self.abort()
+        elif now - self._heard > limits.ping_seconds and not self._is_deaf:
+            self._pinged = now
+            self._protocol.send_ping(b"")
+            self._flush_protocol()
+
+
+def _remote(transport: asyncio.Transport) -> str:
+    peer: Any = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) and peer else ""
