@@ -342,9 +342,8 @@ class DictionaryChangeMultiView:
         """Apply a change that was made elsewhere: how a replica follows another store.
 
         It is one atomic step, as an update is, but it has its version from there, and no exclusive
-        publisher refuses it. Without a key it only sets the version. If
-        versions have been left out, no view can go on from an earlier one: it begins anew, with a
-        complete change.
+        publisher refuses it. Without a key it only sets the version. If versions have been
+        left out, no view can go on from an earlier one: it begins anew, with a complete change.
 
         Args:
             updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by

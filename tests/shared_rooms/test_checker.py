@@ -124,6 +124,7 @@ GENTLE = [stop_it, cut_a_line, drop_all_lines, lose_answers, kill_clients, resta
 ROUGH = [*GENTLE, wipe_it, evict_a_key, fail_over]
 
 
+@pytest.mark.usefixtures("servers_there")
 @pytest.mark.timeout(180 + 60 * LONGER)
 @pytest.mark.parametrize(
     ("events", "seed"), [(GENTLE, 1), (ROUGH, 2), (ROUGH, 3)], ids=["gentle", "rough", "rougher"]

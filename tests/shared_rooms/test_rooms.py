@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 import threading
 import time
 import weakref
 
+import msgpack
 import pytest
 
 from agreement import Follower, agree, eventually
@@ -18,6 +21,7 @@ from change_buffers import (
     ObjectFrozenError,
     Publisher,
 )
+from change_buffers.codecs import MessagePackCodec
 from change_buffers.redis import RedisMultiView, RedisRefusedError, RedisUnavailableError
 
 
@@ -438,3 +442,50 @@ def test_something_else_under_the_name(server, part):
         with pytest.raises(RedisRefusedError, match="something else is stored"):
             room.join()
         assert client.get(room._link.keys[part]) == b"something"
+
+
+def test_what_is_counted_can_be_copied_and_compared(pair):
+    here, _ = pair
+    stats = here.stats()
+    assert pickle.loads(pickle.dumps(stats)) == copy.deepcopy(stats) == stats
+    assert stats.views == stats.local.views == 0
+    with pytest.raises(AttributeError):
+        stats.nonsense  # noqa: B018
+
+
+def test_the_codec_gives_the_bytes_that_came_from_redis(shared_server, rooms):
+    packed = []
+
+    def packb(value):
+        packed.append(value)
+        return msgpack.packb(value)
+
+    here = rooms(shared_server.url)
+    there = rooms(shared_server.url, codec=MessagePackCodec(packb, msgpack.unpackb))
+    codec = there.codec
+    with there.create_view() as view:
+        here.update_and_wait({"a": [1, 2], "b": {"c": 1}})
+        change = view.flush_changed_blocking(10)
+        assert codec.decode(change.encode(codec)).updates == {"a": [1, 2], "b": {"c": 1}}
+    assert packed == [], "they were encoded once, by the one who set them"
+    assert codec is there.codec
+
+
+def test_a_publisher_that_is_closed_while_it_updates_leaves_nothing(pair):
+    here, there = pair
+    for number in range(100):
+        publisher = here.create_publisher()
+
+        def update(publisher=publisher, number=number):
+            for turn in range(50):
+                try:
+                    publisher.update({f"mine-{number}": turn, f"mine-{number}-{turn}": turn})
+                except ValueError:
+                    return
+
+        thread = threading.Thread(target=update)
+        thread.start()
+        publisher.close()
+        thread.join(10)
+    here.update_and_wait({"end": 1})
+    eventually(lambda: there.copy_content() == here.copy_content() == {"end": 1})

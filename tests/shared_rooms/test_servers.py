@@ -122,6 +122,7 @@ def test_a_server_says_why_it_has_not_begun():
     assert "scheme" in err
 
 
+@pytest.mark.usefixtures("servers_there")
 @pytest.mark.timeout(200)
 def test_the_demo_ends_with_all_replicas_equal():
     result = subprocess.run(

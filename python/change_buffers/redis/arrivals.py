@@ -27,11 +27,6 @@ class Arrivals:
 
     def reached(self, version: int) -> None:
         """Note that the content has this version."""
-        if not self._waiting:
-            self._version = version
-            # Whoever came meanwhile has looked at the version of before.
-            if not self._waiting:
-                return
         due = []
         with self._lock:
             self._version = version

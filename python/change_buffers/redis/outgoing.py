@@ -71,7 +71,7 @@ class Batch:
         for key in own:
             del self.updates[key]
             self.removals.setdefault(key, publisher)
-        self.leaves[publisher] = keys.difference(own)
+        self.leaves.setdefault(publisher, set()).update(keys.difference(own))
 
     def drop(self, keys: set[str]) -> None:
         """Leave keys out after all."""

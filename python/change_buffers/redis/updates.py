@@ -69,6 +69,7 @@ class Updates:
             if by is not None:
                 by._note(encoded, gone)
             self._outgoing.update(encoded, gone, by)
+            self._see_off(by)
 
     def update_and_wait(
         self,
@@ -140,7 +141,13 @@ class Updates:
         batch = Batch(since=since, epoch=epoch, future=future)
         batch.add(encoded, gone, by)
         self._outgoing.append(batch)
+        self._see_off(by)
         return future
+
+    def _see_off(self, by: RedisPublisher | None) -> None:
+        """Have a publisher leave once more if another thread has closed it this very moment."""
+        if by is not None and by.closed:
+            self._outgoing.leave(by)
 
     def _result(self, future: Future[int], timeout: float) -> int:
         try:

@@ -27,7 +27,8 @@ use crate::release::release;
 ///     exclusive: As long as it is open, nobody else can change its keys.
 ///
 /// Raises:
-///     TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a `bool`.
+///     TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a
+///         `bool`.
 #[pyclass(frozen, subclass, weakref, module = "change_buffers")]
 pub(crate) struct Publisher {
     multi_view: Py<DictionaryChangeMultiView>,

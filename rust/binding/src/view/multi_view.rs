@@ -69,25 +69,25 @@ impl DictionaryChangeMultiView {
     /// Apply a change that was made elsewhere: how a replica follows another store.
     ///
     /// It is one atomic step, as an update is, but it has its version from there, and no exclusive
-    /// publisher refuses it. Without a key it only sets the version. If
-    /// versions have been left out, no view can go on from an earlier one: it begins anew, with a
-    /// complete change.
+    /// publisher refuses it. Without a key it only sets the version. If versions have been
+    /// left out, no view can go on from an earlier one: it begins anew, with a complete change.
     ///
     /// Args:
     ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
     ///         reference.
     ///     removals: Iterable of `str` keys, or `None`.
     ///     version: The version that the multi-view has afterwards, later than the present one.
-    ///     publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys that
-    ///         were changed through them, for views `without` them. `None` stands for no such key.
+    ///     publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys
+    ///         that were changed through them, for views `without` them. `None` stands for no such
+    ///         key.
     ///
     /// Raises:
     ///     ObjectFrozenError: The multi-view is frozen.
     ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
     ///         string, a key is not a `str`, `version` is not an integer, or `publishers` is not
     ///         such a mapping.
-    ///     ValueError: `version` is not later than that of the multi-view, or a publisher belongs to
-    ///         another one.
+    ///     ValueError: `version` is not later than that of the multi-view, or a publisher belongs
+    ///         to another one.
     #[pyo3(signature = (updates = None, removals = None, *, version, publishers = None))]
     fn replay(
         &self,
