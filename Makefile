@@ -73,6 +73,10 @@ test-in-nanover: build nanover
 demo: build ## Show the main job: a server with 50 clients
 	$(BIN)/python examples/room.py
 
+.PHONY: demo-hosts
+demo-hosts: build ## Show several servers on one room, through a Redis; one of them is killed
+	$(BIN)/python examples/hosts.py $(OPTIONS)
+
 .PHONY: test
 test: test-rust test-python ## Run all tests
 
@@ -324,6 +328,9 @@ bench-nanover: | tools ## Measure NanoVer's own server with its clients, a quart
 bench-in-nanover: build nanover $(VENV)/report-dependencies
 	@cd benches && $(abspath $(BIN))/python -m sockets $(OPTIONS)
 
+.PHONY: bench-redis
+bench-redis: build ## Measure several processes on one room, through a Redis (OPTIONS=--quick)
+	@cd benches && $(abspath $(BIN))/python -m hosts $(OPTIONS)
 .PHONY: bench-server
 bench-server: | tools ## Measure our own server with many clients, five minutes (OPTIONS=--quick)
 	@$(WITH_NANOVER) bench-server-in-nanover

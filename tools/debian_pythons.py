@@ -15,14 +15,14 @@ HEADERS = "libssl-dev libffi-dev zlib1g-dev libsqlite3-dev libbz2-dev liblzma-de
 # The loader and the libraries come with the interpreter, for it may be too new for the machine's.
 WRAPPER = """\
 #!/bin/sh
-exec "{loader}" --argv0 "$0" --library-path "{libraries}" "{python}" "$@"
+exec "{loader}" --argv0 "$0" --library-path "{libraries}" "{program}" "$@"
 """
 
 # The same on another kind of processor, which an emulator stands in for. Children that are started
 # by the path of this file go through it as well.
 EMULATED = """\
 #!/bin/sh
-exec {emulator} -0 "$0" -E LD_LIBRARY_PATH="{libraries}" -L "{root}" "{python}" "$@"
+exec {emulator} -0 "$0" -E LD_LIBRARY_PATH="{libraries}" -L "{root}" "{program}" "$@"
 """
 
 
@@ -32,9 +32,7 @@ def unpack(debian: Debian, series: str, target: Path, emulator: str | None = Non
     debian.unpack([f"python{series}-venv", "libgcc-s1"], target)
     usr = target / "usr"
     name = f"python{series}"
-    loaders = sorted(usr.glob("lib/*/ld-linux*.so.*"))
-    if not loaders:
-        raise Unavailable(f"no loader came with {name}")
+    loader = loader_of(name, usr)
     wheels = usr / "share" / "python-wheels"
     for data in (usr / "lib" / name).glob("_sysconfigdata_*.py"):
         text = data.read_text()
@@ -43,17 +41,25 @@ def unpack(debian: Debian, series: str, target: Path, emulator: str | None = Non
     python = usr / "bin" / name
     binary = python.with_suffix(f"{python.suffix}.bin")
     python.rename(binary)
-    libraries = loaders[0].parent
+    libraries = loader.parent
     if emulator is None:
-        wrapper = WRAPPER.format(loader=loaders[0], libraries=libraries, python=binary)
+        wrapper = WRAPPER.format(loader=loader, libraries=libraries, program=binary)
     else:
         # An emulated program looks for its loader where Debian has it.
         (target / "lib").symlink_to("usr/lib")
         wrapper = EMULATED.format(
-            emulator=emulator, libraries=libraries, root=target, python=binary
+            emulator=emulator, libraries=libraries, root=target, program=binary
         )
     python.write_text(wrapper)
     python.chmod(0o755)
+
+
+def loader_of(name: str, usr: Path) -> Path:
+    """Give the loader that came with a program."""
+    loaders = sorted(usr.glob("lib/*/ld-linux*.so.*"))
+    if not loaders:
+        raise Unavailable(f"no loader came with {name}")
+    return loaders[0]
 
 
 def build_free_threaded(debian: Debian, series: str, target: Path, work: Path) -> None:

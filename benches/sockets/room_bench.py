@@ -146,13 +146,15 @@ def megabytes(value: float) -> str:
     return f"{value / 1e6:.0f} MB"
 
 
-def in_markdown(figures: dict[str, Any]) -> str:
+def in_markdown(figures: dict[str, Any] | None) -> str:
     """What stands between the marks of the guide."""
+    if figures is None:
+        return "No figures have been taken yet.\n"
     rows = [[one["what"], one["bar"], one["found"]] for one in figures["findings"]]
     return f"{short_machine(Machine(**figures['machine']))}\n\n{table(HEADS, rows)}\n"
 
 
-def filled(page: str, figures: dict[str, Any]) -> str:
+def filled(page: str, figures: dict[str, Any] | None) -> str:
     """Give the guide with what the figures say now."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -208,7 +210,10 @@ def main() -> None:
     console.print(f"written: {file.relative_to(ROOT)}")
 
 
-def load(path: Path = FIGURES) -> dict[str, Any]:
+def load(path: Path = FIGURES) -> dict[str, Any] | None:
+    """Give what was measured last, if there is such a thing."""
+    if not path.exists():
+        return None
     read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return read
 

@@ -331,6 +331,39 @@ class DictionaryChangeMultiView:
             ValueError: There has been no version `unchanged_since`.
         """
 
+    def replay(
+        self,
+        updates: Mapping[str, Any] | None = None,
+        removals: Iterable[str] | None = None,
+        *,
+        version: SupportsIndex,
+        publishers: Mapping[Publisher, Iterable[str]] | None = None,
+    ) -> None:
+        """Apply a change that was made elsewhere: how a replica follows another store.
+
+        It is one atomic step, as an update is, but it has its version from there, and no exclusive
+        publisher refuses it. Without a key it only sets the version. If
+        versions have been left out, no view can go on from an earlier one: it begins anew, with a
+        complete change.
+
+        Args:
+            updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+                reference.
+            removals: Iterable of `str` keys, or `None`.
+            version: The version that the multi-view has afterwards, later than the present one.
+            publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys
+                that were changed through them, for views `without` them. `None` stands for no such
+                key.
+
+        Raises:
+            ObjectFrozenError: The multi-view is frozen.
+            TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+                string, a key is not a `str`, `version` is not an integer, or `publishers` is not
+                such a mapping.
+            ValueError: `version` is not later than that of the multi-view, or a publisher belongs
+                to another one.
+        """
+
     def get(self, key: str, default: Any = None) -> Any:
         """Look one key up.
 
@@ -464,14 +497,23 @@ class DictionaryChangeMultiView:
         can be polled.
         """
 
-@final
+@disjoint_base
 class Publisher:
     """Updates a multi-view on behalf of one owner, whose keys go with it.
 
     Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
-    closes it. Any number of threads may call any method at any time.
+    closes it. Any number of threads may call any method at any time. Can be subclassed.
+
+    Args:
+        multi_view: What it updates.
+        exclusive: As long as it is open, nobody else can change its keys.
+
+    Raises:
+        TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a
+            `bool`.
     """
 
+    def __new__(cls, multi_view: DictionaryChangeMultiView, *, exclusive: bool = False) -> Self: ...
     def update(
         self,
         updates: Mapping[str, Any] | None = None,
@@ -511,6 +553,10 @@ class Publisher:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
+
+    @property
+    def owned_keys(self) -> int:
+        """How many keys are its own now: those that would go with it."""
 
     @property
     def exclusive(self) -> bool:

@@ -22,6 +22,41 @@ Readable: TypeAlias = bytes | bytearray | memoryview
 class Codec(_core.Codec):
     """What both codecs have in common. Make one of these: `MessagePackCodec` or `JSONCodec`."""
 
+    def encode_value(self, value: Any) -> bytes:
+        """Encode one value, as it stands in a message.
+
+        Args:
+            value: What `update()` takes for a key.
+
+        Raises:
+            ValueError: It cannot be encoded; the cause is the error of the codec's function.
+        """
+        try:
+            encoded = self._encode_value(value)
+        except Exception as error:
+            raise ValueError(f"the value cannot be encoded: {error}") from error
+        if isinstance(encoded, str):
+            encoded = encoded.encode()
+        if not isinstance(encoded, bytes | bytearray):
+            raise ValueError(
+                f"the codec's function must return bytes, not {type(encoded).__name__}"
+            )
+        return bytes(encoded)
+
+    def decode_value(self, data: Readable) -> Any:
+        """Decode one value: the way back from `encode_value()`.
+
+        Args:
+            data: What it was encoded to.
+
+        Raises:
+            ValueError: It is malformed, or something follows it.
+        """
+        try:
+            return self._decode(bytes(data))
+        except Exception as error:
+            raise ValueError(f"the value cannot be decoded: {error}") from error
+
     def decode(self, data: Readable | str, envelope: str | None = None) -> _core.DictionaryChange:
         """Decode a message to a change: the way back from `DictionaryChange.encode()`.
 
@@ -50,6 +85,7 @@ class Codec(_core.Codec):
         return change_in(message, envelope)
 
     _readable: tuple[type, ...] = (bytes, bytearray, memoryview)
+    _encode_value: Callable[[Any], Any]
 
     def _decode(self, data: Any) -> object:
         raise NotImplementedError
@@ -78,16 +114,18 @@ class MessagePackCodec(Codec):
         unpackb: Callable[[bytes], Any] | None = None,
     ) -> MessagePackCodec:
         """Make a codec."""
-        codec = super().__new__(
-            cls, "msgpack", _function("packb", packb) or _packers.message_pack()
-        )
+        encode_value = _function("packb", packb) or _packers.message_pack()
+        codec = super().__new__(cls, "msgpack", encode_value)
+        codec._encode_value = encode_value
         codec._unpackb = _function("unpackb", unpackb)
         return codec
 
     _unpackb: Callable[[bytes], Any] | None
 
     def _decode(self, data: Any) -> object:
-        unpackb = self._unpackb or _packers.message_unpack()
+        unpackb = self._unpackb
+        if unpackb is None:
+            unpackb = self._unpackb = _packers.message_unpack()
         message: object = unpackb(data)
         return message
 
@@ -113,7 +151,9 @@ class JSONCodec(Codec):
         loads: Callable[[bytes | str], Any] | None = None,
     ) -> JSONCodec:
         """Make a codec."""
-        codec = super().__new__(cls, "json", _function("dumps", dumps) or _packers.json_dumps())
+        encode_value = _function("dumps", dumps) or _packers.json_dumps()
+        codec = super().__new__(cls, "json", encode_value)
+        codec._encode_value = encode_value
         codec._loads = _function("loads", loads)
         return codec
 

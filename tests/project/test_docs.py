@@ -8,7 +8,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +23,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 DOCSTRINGS = [ROOT / "python" / "change_buffers" / name for name in ("_core.pyi", "codecs.py")]
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", re.MULTILINE)
 WITH_NANOVER = bool(os.environ.get("CHANGE_BUFFERS_TESTS_NEED_NANOVER"))
+REDIS = "redis://127.0.0.1:6379/0"
 TREE = "https://github.com/change-buffers/change-buffers/blob/main/"
 """Where the files of this tree are shown."""
 
@@ -86,7 +91,25 @@ def test_a_python_block_runs(block: Block) -> None:
     is_for_nanover = re.search(r"^from nanover\.utilities\.packing", block.text, re.M)
     if is_for_nanover and not WITH_NANOVER and importlib.util.find_spec("nanover") is None:
         pytest.skip("this needs NanoVer, or what comes with it: make test-nanover")
-    run_child(block.text)
+    with a_redis_for(block.text) as text:
+        run_child(text)
+
+
+@contextmanager
+def a_redis_for(text: str) -> Iterator[str]:
+    """Have the code find a server, if it takes one to be at the usual address."""
+    if REDIS not in text:
+        yield text
+        return
+    if os.environ.get("REQUIRE_WORKS_WITH") != "1":
+        pytest.importorskip("redis", reason="shows how a room is shared through Redis")
+    sys.path.append(str(ROOT / "tests" / "shared_rooms"))
+    from servers import PROGRAMS, Server
+
+    if not PROGRAMS:
+        pytest.skip("this needs a Redis server")
+    with TemporaryDirectory() as folder, Server(Path(folder)) as server:
+        yield text.replace(REDIS, server.url)
 
 
 def test_the_first_change_is_one_that_the_tests_notice() -> None:
@@ -123,6 +146,7 @@ def test_a_shell_block_names_things_that_exist(block: Block) -> None:
                 ["pip", "install", "change-buffers"],
                 ["pip", "install", "."],
                 ["pip", "install", ".[server]"],
+                ["pip", "install", ".[redis]"],
             ), line
 
 

@@ -43,7 +43,7 @@ def test_it_imports_public_names_only(path: Path) -> None:
         parts = [*module.split("."), *([name] if name else [])]
         assert not any(part.startswith("_") for part in parts), parts
         if not module.startswith("change_buffers.server"):
-            assert module in {"change_buffers", "change_buffers.codecs"}
+            assert module in {"change_buffers", "change_buffers.codecs", "change_buffers.redis"}
             assert name in importlib.import_module(module).__all__
 
 
@@ -59,10 +59,13 @@ def test_it_needs_little_else(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_only_transports_know_sockets_and_event_loops(path: Path) -> None:
     roots = {module.split(".")[0] for module, _ in imports(path)}
-    allowed = {"asyncio"} if path.stem in TRANSPORTS | {"room"} else set()
-    assert roots & {"asyncio", "socket", "ssl", "selectors"} <= allowed | (
-        {"ssl"} if path.stem in {"serving", "__main__"} else set()
-    )
+    allowed = {
+        "asyncio": TRANSPORTS | {"room"},
+        "socket": {"connection"},
+        "ssl": {"serving", "__main__"},
+        "selectors": set(),
+    }
+    assert [root for root in roots if path.stem not in allowed.get(root, {path.stem})] == []
 
 
 def test_no_file_is_long() -> None:

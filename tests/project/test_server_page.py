@@ -42,8 +42,8 @@ def test_the_page_has_the_table_that_the_figures_give() -> None:
     from sockets import room_bench
 
     figures = room_bench.load()
-    assert not figures["quick"]
     assert room_bench.filled(PAGE, figures) == PAGE
+    assert not (figures or {}).get("quick")
     # What is not reached is not passed over.
-    for one in figures["findings"]:
+    for one in (figures or {"findings": []})["findings"]:
         assert f"| {one['what']} | {one['bar']} | {one['found']} |" in PAGE

@@ -370,3 +370,38 @@ def test_at_exit_they_go_in_any_order():
         asyncio.run(main())
         """
     )
+
+
+def test_how_many_keys_are_its_own(multi_view):
+    publisher = multi_view.create_publisher()
+    assert publisher.owned_keys == 0
+    publisher.update({"a": 1, "b": 1, "c": 1}, ["c"])
+    assert publisher.owned_keys == 2
+    multi_view.update({"a": 2})
+    assert publisher.owned_keys == 1
+    publisher.close()
+    assert publisher.owned_keys == 0
+    frozen = multi_view.create_publisher()
+    frozen.update({"d": 1})
+    multi_view.freeze()
+    assert frozen.owned_keys == 0, "nothing goes any more"
+
+
+def test_it_can_be_subclassed(multi_view):
+    class Own(Publisher):
+        def __new__(cls, multi_view, name, **options):
+            publisher = super().__new__(cls, multi_view, **options)
+            publisher.name = name
+            return publisher
+
+    with Own(multi_view, "ada", exclusive=True) as ada, multi_view.create_view(without=ada) as view:
+        ada.update({"a": 1})
+        assert (ada.name, ada.exclusive, ada.owned_keys) == ("ada", True, 1)
+        assert view.flush_changed_nowait() is None
+        with pytest.raises(KeyOwnedError):
+            multi_view.update({"a": 2})
+    assert multi_view.copy_content() == {}
+    with pytest.raises(TypeError, match="multi_view must be a DictionaryChangeMultiView, not int"):
+        Publisher(1)
+    with pytest.raises(TypeError, match="exclusive must be a bool"):
+        Publisher(multi_view, exclusive=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -20,7 +22,10 @@ from change_buffers.server import Limits, Permission, Room, asgi_app, serve
 from lines import sleeper
 from sites import JSON, Client, in_loop, until
 
-uvicorn = pytest.importorskip("uvicorn")
+if os.environ.get("REQUIRE_WORKS_WITH") == "1":
+    uvicorn: Any = importlib.import_module("uvicorn")  # then it must not be skipped
+else:
+    uvicorn = pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of uvicorn itself
 
 

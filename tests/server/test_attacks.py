@@ -441,6 +441,19 @@ async def test_who_never_reads_answers_and_pongs_is_not_listened_to() -> None:
 
 
 @in_loop
+async def test_who_asks_for_pongs_amid_large_messages_is_listened_to() -> None:
+    limits = Limits(updates_per_second=1e6)
+    async with site(limits=limits) as where, where.client() as ada, where.client() as bob:
+        large = "x" * 900_000
+        for number in range(10):
+            await ada.update({f"large.{number % 3}": large, "n": number})
+            for client in (ada, bob):
+                await client.connection.ping()
+        await until(lambda: ada.replica.get("n") == bob.replica.get("n") == 9)
+        assert ada.replica == bob.replica == where.room.copy_content()
+
+
+@in_loop
 async def test_answers_that_are_not_read_end_a_session() -> None:
     limits = Limits(updates_per_second=1e6)
     async with site(limits=limits) as where, where.client() as well:

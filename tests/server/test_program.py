@@ -128,6 +128,23 @@ def test_what_is_wrong_is_said_on_one_line(arguments: list[str], expected: str) 
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("package", ["msgpack", "websockets"])
+def test_what_is_not_installed_is_said_on_one_line(package: str) -> None:
+    code = f"""
+from importlib.machinery import PathFinder
+find_spec = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name == {package!r} else find_spec(name, *rest)
+try:
+    import change_buffers.server
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    status, out, err = failing("-c", code)
+    assert (status, err) == (0, "")
+    expected = f"change_buffers.server needs {package}: pip install 'change-buffers[server]'"
+    assert out.strip() == expected
+
+
 def test_a_port_in_use_is_said_on_one_line() -> None:
     with running(*SERVER, "--port", 0) as program:
         port = program.url.rstrip("/").rpartition(":")[2]

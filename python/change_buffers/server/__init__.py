@@ -6,6 +6,9 @@ client over whatever transport you have. The protocol is NanoVer's, with a littl
 documentation. It needs `pip install change-buffers[server]`.
 """
 
+from change_buffers.server import needed  # noqa: F401
+
+# isort: split
 from change_buffers.server.access import Authorize, Permission, Request
 from change_buffers.server.asgi import asgi_app
 from change_buffers.server.incoming import Refusal

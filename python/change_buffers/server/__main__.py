@@ -10,20 +10,17 @@ import argparse
 import asyncio
 import logging
 import math
+import os
 import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from change_buffers import DictionaryChangeMultiView
-
-try:
-    from change_buffers.server import Limits, Server, serve
-except ModuleNotFoundError as missing:
-    sys.exit(f"change_buffers.server: error: {missing}: pip install 'change-buffers[server]'")
+from change_buffers.server import Limits, Server, serve
 
 PROGRAM = "python -m change_buffers.server"
 LIMITS = Limits()
@@ -68,6 +65,17 @@ def make_parser() -> argparse.ArgumentParser:
         "--certificate", type=Path, metavar="FILE", help="for https: a certificate, as PEM"
     )
     where.add_argument("--key", type=Path, metavar="FILE", help="and its key, if that is apart")
+    shared = parser.add_argument_group("several processes and hosts")
+    shared.add_argument(
+        "--redis",
+        default=os.environ.get("CHANGE_BUFFERS_REDIS"),
+        metavar="URL",
+        help="share the room through this Redis or Valkey, redis://HOST:PORT/NUMBER (default: that "
+        "of the environment variable CHANGE_BUFFERS_REDIS, which others can't see; else not)",
+    )
+    shared.add_argument(
+        "--room", default="room", metavar="NAME", help="and which room (default: %(default)s)"
+    )
     pace = parser.add_argument_group("pace and memory")
     pace.add_argument(
         "--rate",
@@ -133,7 +141,26 @@ def make_parser() -> argparse.ArgumentParser:
 @asynccontextmanager
 async def open_multi_view(options: argparse.Namespace) -> AsyncIterator[DictionaryChangeMultiView]:
     """Give the dictionary that is served: the one place that knows where it lives."""
-    yield DictionaryChangeMultiView(history=options.history)
+    if options.redis is None:
+        yield DictionaryChangeMultiView(history=options.history)
+        return
+    try:
+        from change_buffers.redis import RedisMultiView
+    except ModuleNotFoundError as missing:
+        fail(f"{missing}: pip install 'change-buffers[redis]'")
+    try:
+        room = RedisMultiView(options.redis, options.room, history=options.history)
+        await asyncio.to_thread(room.join)
+    except Exception as error:
+        fail(f"--redis, --room: {error}")
+    async with room:
+        yield room
+
+
+def fail(message: str) -> NoReturn:
+    """End the program with a message."""
+    print(f"{PROGRAM}: error: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
 
 
 def limits_of(options: argparse.Namespace) -> Limits:

@@ -85,8 +85,8 @@ class Permission:
 
 ANYTHING = Permission()
 
-Verdict: TypeAlias = "Permission | bool | None"
-Authorize: TypeAlias = Callable[[Request], "Verdict | Awaitable[Verdict]"]
+Verdict: TypeAlias = Permission | bool | None
+Authorize: TypeAlias = Callable[[Request], Verdict | Awaitable[Verdict]]
 """A function, `async` or not, from a `Request` to a `Permission`.
 
 `True` stands for a permission to do anything; `False` and `None` refuse.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("change_buffers.server")
 
-PIECE = 1 << 18
-"""Bytes of a frame that are written at a time."""
-PIECES_AT_ONCE = 4
-"""Then others have their turn."""
+WHOLE = 1 << 18
+"""A frame of more bytes is written in pieces."""
+PIECE = 1 << 17
+"""Bytes that are written at a time: then others have their turn."""
+KEPT_BY_THE_SYSTEM = 1 << 19
+"""Bytes on their way, at most: by itself a system keeps megabytes for who does not read."""
 MOST_FRAGMENTS = 1000
 SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
 DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
@@ -69,7 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         # What is being sent: the rest of a frame, and what has to wait for the end of it.
         self._rest: memoryview | None = None
         self._controls: list[bytes] = []
-        self._is_paused = self._is_deaf = False
+        self._is_paused = self._is_deaf = self._is_writing = False
         now = time.monotonic()
         self._begun = self._heard = now
         self._pinged: float | None = None
@@ -84,6 +87,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         # It says so as soon as it keeps anything back, and when that has gone.
         self._transport.set_write_buffer_limits(high=1, low=0)
+        line = transport.get_extra_info("socket")
+        if line is not None:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KEPT_BY_THE_SYSTEM)
         if not self._server.took_in(self):
             self._transport.abort()
 
@@ -129,10 +135,10 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The line is free."""
         self._is_paused = False
-        if self._is_deaf:
-            self._is_deaf = False
-            self._transport.resume_reading()
-        self._go_on()
+        if self._is_writing:  # an encrypted line may say so in the middle of a write
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            self._go_on()
 
     # From the client.
 
@@ -252,6 +258,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._rest is not None and not self._write_rest():
             return
+        if self._is_deaf:
+            self._is_deaf = False
+            self._transport.resume_reading()
         session = self._session
         if session is None:
             return
@@ -260,12 +269,12 @@ class Connection(asyncio.BufferedProtocol):
             session.taken()
         while self._protocol.state is State.OPEN and (message := session.take()) is not None:
             frame = message.frame or self._framed(message)
-            if len(frame) > PIECE:
+            if len(frame) > WHOLE:
                 self._rest = memoryview(frame)
                 if not self._write_rest():
                     return
             else:
-                self._transport.write(frame)
+                self._write(frame)
             if self._is_paused:
                 return
             session.taken()
@@ -277,10 +286,17 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_paused or self._rest is not None or self._protocol.state is not State.OPEN:
             return False
         frame = message.frame or self._framed(message)
-        if len(frame) > PIECE or self._transport.is_closing():
+        if len(frame) > WHOLE or self._transport.is_closing():
             return False
-        self._transport.write(frame)
+        self._write(frame)
         return True
+
+    def _write(self, data: bytes | memoryview) -> None:
+        self._is_writing = True
+        try:
+            self._transport.write(data)
+        finally:
+            self._is_writing = False
 
     def _framed(self, message: Message) -> bytes:
         # Without extensions a frame is the same for everybody.
@@ -289,21 +305,20 @@ class Connection(asyncio.BufferedProtocol):
         return message.frame
 
     def _write_rest(self) -> bool:
-        """Write pieces of a large frame; give whether it is written whole."""
+        """Write a piece of a large frame; give whether that was all and the line is free."""
         if self._blocked is None:
             self._blocked = time.monotonic()
-        for _ in range(PIECES_AT_ONCE):
-            rest = self._rest
-            assert rest is not None
-            self._transport.write(rest[:PIECE])
-            self._rest = rest[PIECE:] if len(rest) > PIECE else None
-            if self._rest is None:
-                self._write_all(self._controls)
-                self._controls = []
-                return not self._is_paused
-            if self._is_paused:
-                return False
-        asyncio.get_running_loop().call_soon(self._go_on)
+        rest = self._rest
+        assert rest is not None
+        self._write(rest[:PIECE])
+        if len(rest) <= PIECE:
+            self._rest = None
+            self._write_all(self._controls)
+            self._controls = []
+            return not self._is_paused
+        self._rest = rest[PIECE:]
+        if not self._is_paused:
+            asyncio.get_running_loop().call_soon(self._go_on)
         return False
 
     def _flush_protocol(self) -> None:
@@ -323,7 +338,7 @@ class Connection(asyncio.BufferedProtocol):
     def _write_all(self, pieces: list[bytes]) -> None:
         for piece in pieces:
             if piece:
-                self._transport.write(piece)
+                self._write(piece)
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
             else:

@@ -70,7 +70,7 @@ class Room:
         if not low <= interval <= high:
             raise ValueError(f"interval must be from {low} to {high} seconds, not {interval}")
         self.interval = interval
-        self.epoch = secrets.token_hex(6)
+        self._epoch = secrets.token_hex(6)
         self.counts = Counts()
         self.visits = 0
         self.sessions: dict[str, Session] = {}
@@ -80,6 +80,12 @@ class Room:
         self._message_pack, self._json = MessagePack(default), JSON(default)
         self._groups: dict[tuple[float, Prefixes], list[Group]] = {}
         self._private: set[Group] = set()
+
+    @property
+    def epoch(self) -> str:
+        """What versions belong to: one that other processes share has its own."""
+        shared = getattr(self.multi_view, "epoch", None)
+        return shared if isinstance(shared, str) else self._epoch
 
     def format_of(self, subprotocol: str | None) -> Format:
         """Give the format that a client has asked for by its subprotocol, or NanoVer's."""

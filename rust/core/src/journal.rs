@@ -27,6 +27,8 @@ mod locating;
 mod memory;
 mod prepared;
 mod publishers;
+mod replay;
+mod untold;
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;

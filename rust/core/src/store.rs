@@ -16,6 +16,7 @@ mod harvest;
 mod hubs;
 mod memo;
 mod publishers;
+mod replay;
 mod stats;
 mod sweep;
 mod waiters;
@@ -57,6 +58,8 @@ pub enum Refused<K> {
     Closed,
     /// There has been no such version yet.
     Future,
+    /// There has been such a version already.
+    Past,
     /// These keys are another publisher's own, which has them for itself.
     Owned(Vec<K>),
     /// These keys have changed meanwhile, or that is not known any more.

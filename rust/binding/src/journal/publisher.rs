@@ -3,12 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use change_buffers_core::store::PublisherId;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyMapping, PyTuple};
 
+use crate::args::errors::type_name;
+use crate::args::keys::names;
+use crate::args::options::Exclusive;
 use crate::journal::refused::closed;
-use crate::journal::room::DictionaryChangeMultiView;
+use crate::journal::room::{DictionaryChangeMultiView, Owners};
 use crate::journal::shared::StoreRef;
 use crate::kept::value::Value;
 use crate::release::release;
@@ -16,8 +20,15 @@ use crate::release::release;
 /// Updates a multi-view on behalf of one owner, whose keys go with it.
 ///
 /// Made by `DictionaryChangeMultiView.create_publisher()`. It works as a context manager that
-/// closes it. Any number of threads may call any method at any time.
-#[pyclass(frozen, weakref, module = "change_buffers")]
+/// closes it. Any number of threads may call any method at any time. Can be subclassed.
+///
+/// Args:
+///     multi_view: What it updates.
+///     exclusive: As long as it is open, nobody else can change its keys.
+///
+/// Raises:
+///     TypeError: `multi_view` is not a `DictionaryChangeMultiView`, or `exclusive` is not a `bool`.
+#[pyclass(frozen, subclass, weakref, module = "change_buffers")]
 pub(crate) struct Publisher {
     multi_view: Py<DictionaryChangeMultiView>,
     id: PublisherId,
@@ -59,6 +70,21 @@ impl Drop for Publisher {
 
 #[pymethods]
 impl Publisher {
+    #[new]
+    #[pyo3(
+        signature = (multi_view, *, exclusive = Exclusive(false)),
+        text_signature = "(multi_view, *, exclusive=False)"
+    )]
+    fn create(multi_view: &Bound<'_, PyAny>, exclusive: Exclusive) -> PyResult<Self> {
+        let Ok(multi_view) = multi_view.cast::<DictionaryChangeMultiView>() else {
+            let name = type_name(multi_view);
+            return Err(PyTypeError::new_err(format!(
+                "multi_view must be a DictionaryChangeMultiView, not {name}"
+            )));
+        };
+        Ok(Self::new(multi_view.clone().unbind(), exclusive.0))
+    }
+
     /// Apply a change to the shared dictionary and to every view, as the publisher's own.
     ///
     /// What it sets is the publisher's own until another changes it: a key goes with the publisher
@@ -110,6 +136,13 @@ impl Publisher {
         self.is_closed()
     }
 
+    /// How many keys are its own now: those that would go with it.
+    #[getter]
+    fn owned_keys(&self) -> usize {
+        let is_frozen = self.store().is_frozen();
+        if self.is_closed() || is_frozen { 0 } else { self.store().owned_by(self.id) }
+    }
+
     /// Whether nobody else can change its keys.
     #[getter]
     fn exclusive(&self) -> bool {
@@ -131,4 +164,32 @@ impl Publisher {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.multi_view)
     }
+}
+
+/// What was passed as `publishers`: each with the keys that were changed through it. These are valid
+/// as long as the publishers are held.
+pub(crate) fn owners<'py>(
+    publishers: &Bound<'py, PyAny>,
+    multi_view: &DictionaryChangeMultiView,
+) -> PyResult<(Vec<Bound<'py, Publisher>>, Owners)> {
+    let Ok(publishers) = publishers.cast::<PyMapping>() else {
+        let name = type_name(publishers);
+        return Err(PyTypeError::new_err(format!(
+            "publishers must be a mapping of publishers to iterables of str, not {name}"
+        )));
+    };
+    let (mut held, mut owners) = (Vec::new(), Owners::default());
+    for item in publishers.items()? {
+        let (publisher, keys): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        let Ok(publisher) = publisher.cast_into::<Publisher>() else {
+            return Err(PyTypeError::new_err("publishers must have publishers for keys"));
+        };
+        if !publisher.get().store().object().is(multi_view.store_ref().object()) {
+            return Err(PyValueError::new_err("publishers must be those of this multi-view"));
+        }
+        let id = publisher.get().id();
+        owners.extend(names(&keys)?.names.into_iter().map(|key| (key, id)));
+        held.push(publisher);
+    }
+    Ok((held, owners))
 }

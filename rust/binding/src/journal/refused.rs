@@ -49,6 +49,7 @@ pub(crate) fn refused(
         Refused::Frozen => return frozen(),
         Refused::Closed => return closed(),
         Refused::Future => return from_the_future("unchanged_since", since),
+        Refused::Past => return from_the_past(),
         Refused::Owned(keys) => named(py, "owned by an exclusive publisher", &keys)
             .map(|(text, keys)| (KeyOwnedError::new_err(text), keys)),
         Refused::Conflict(keys) => named(py, &format!("changed since version {since}"), &keys)
@@ -70,6 +71,10 @@ pub(crate) fn from_the_future(argument: &str, version: u64) -> PyErr {
     PyValueError::new_err(format!(
         "{argument} must be a version that there has been, not {version}"
     ))
+}
+
+fn from_the_past() -> PyErr {
+    PyValueError::new_err("version must be later than that of the multi-view")
 }
 
 fn named<'py>(

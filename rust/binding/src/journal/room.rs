@@ -1,14 +1,20 @@
 //! A multi-view as others know it: a store, and a copy of its content.
 
+use std::collections::HashMap;
+
 use change_buffers_core::store::{PublisherId, Terms};
 use pyo3::prelude::*;
 
+use crate::args::name::{Name, NameHasher};
 use crate::args::options;
 use crate::journal::content::ContentCopy;
 use crate::journal::errors::frozen;
 use crate::journal::lending::lend;
 use crate::journal::refused::refused;
 use crate::journal::shared::{PyStore, StoreRef};
+
+/// Through which publisher a key was changed.
+pub(crate) type Owners = HashMap<Name, PublisherId, NameHasher>;
 
 /// A shared dictionary that any number of views follow, each at its own pace.
 ///
@@ -72,6 +78,28 @@ impl DictionaryChangeMultiView {
             }
         })?;
         result.map_err(|reason| refused(py, reason, unchanged_since))?;
+        self.content.keep_level(py, &self.store);
+        Ok(())
+    }
+
+    /// A change that was made elsewhere, has its version from there, and some keys through publishers.
+    pub(crate) fn follow(
+        &self,
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+        version: u64,
+        by: &Owners,
+    ) -> PyResult<()> {
+        if self.store.is_frozen() {
+            return Err(frozen());
+        }
+        let encodes = self.store.object().get().encoding.get().is_on();
+        let wants_whole = || !encodes && self.store.wants_whole();
+        let result = lend(py, &self.store, updates, removals, wants_whole, |batch| {
+            self.store.replay(batch, version, |key| by.get(key).copied())
+        })?;
+        result.map_err(|reason| refused(py, reason, None))?;
         self.content.keep_level(py, &self.store);
         Ok(())
     }

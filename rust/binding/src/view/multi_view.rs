@@ -7,13 +7,13 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::args::errors::type_name;
 use crate::args::keys::key as key_of;
-use crate::args::options::{Exclusive, History, Snapshot};
+use crate::args::options::{self, Exclusive, History, Snapshot};
 use crate::args::prefixes::Prefixes;
 use crate::args::seconds::Interval;
 use crate::follow::pace::Subscription;
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::following::Following;
-use crate::journal::publisher::Publisher;
+use crate::journal::publisher::{Publisher, owners};
 use crate::journal::room::DictionaryChangeMultiView;
 use crate::journal::stats::Stats;
 use crate::view::context::ViewContext;
@@ -64,6 +64,46 @@ impl DictionaryChangeMultiView {
         unchanged_since: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         self.publish(py, None, updates, removals, unchanged_since)
+    }
+
+    /// Apply a change that was made elsewhere: how a replica follows another store.
+    ///
+    /// It is one atomic step, as an update is, but it has its version from there, and no exclusive
+    /// publisher refuses it. Without a key it only sets the version. If
+    /// versions have been left out, no view can go on from an earlier one: it begins anew, with a
+    /// complete change.
+    ///
+    /// Args:
+    ///     updates: Mapping of `str` keys to values of any type, or `None`. Values are kept by
+    ///         reference.
+    ///     removals: Iterable of `str` keys, or `None`.
+    ///     version: The version that the multi-view has afterwards, later than the present one.
+    ///     publishers: Mapping of publishers of this multi-view to iterables of `str`: the keys that
+    ///         were changed through them, for views `without` them. `None` stands for no such key.
+    ///
+    /// Raises:
+    ///     ObjectFrozenError: The multi-view is frozen.
+    ///     TypeError: `updates` is not a mapping, `removals` is not an iterable or is a single
+    ///         string, a key is not a `str`, `version` is not an integer, or `publishers` is not
+    ///         such a mapping.
+    ///     ValueError: `version` is not later than that of the multi-view, or a publisher belongs to
+    ///         another one.
+    #[pyo3(signature = (updates = None, removals = None, *, version, publishers = None))]
+    fn replay(
+        &self,
+        py: Python<'_>,
+        updates: Option<&Bound<'_, PyAny>>,
+        removals: Option<&Bound<'_, PyAny>>,
+        version: &Bound<'_, PyAny>,
+        publishers: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let version = options::version(version, "version")?;
+        let publishers = publishers.map(|publishers| owners(publishers, self)).transpose()?;
+        // They are valid as long as their publishers are there.
+        let (held, by) = publishers.unwrap_or_default();
+        let result = self.follow(py, updates, removals, version, &by);
+        drop(held);
+        result
     }
 
     /// Look one key up.

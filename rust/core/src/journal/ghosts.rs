@@ -39,7 +39,8 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     #[inline]
     pub(super) fn forget(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
         let entry = &mut self.entries[slot];
-        self.horizon = entry.version;
+        // Versions that were left out may have put it beyond.
+        self.horizon = self.horizon.max(entry.version);
         entry.version = NEVER;
         if let Some(by) = entry.by.take() {
             self.publishers.remove_tombstone(by);
@@ -268,10 +269,12 @@ mod tests {
         for is_followed in [false, true] {
             let mut freed = Vec::new();
             let cursor = is_followed.then(|| journal.open_cursor());
-            let mut batch = Batch::<_, _>::default();
-            batch.set_all([(light, ()), (heavy, ())]);
-            batch.remove_as_they_come([heavy, light, heavy]);
-            assert_eq!(journal.apply::<_, ()>(&mut batch, Terms::default(), &mut freed), Ok(()));
+            let mut removals = Batch::default();
+            removals.remove_as_they_come([heavy, light, heavy]);
+            for mut batch in [Batch::new([(light, ()), (heavy, ())], []), removals] {
+                let applied = journal.apply::<_, ()>(&mut batch, Terms::default(), &mut freed);
+                assert_eq!(applied, Ok(()));
+            }
             if let Some(cursor) = cursor {
                 assert_eq!((journal.tombstones(), journal.ghosts), (2, 0));
                 journal.close_cursor(cursor, &mut freed);

@@ -137,6 +137,11 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         }))
     }
 
+    /// How many keys are its own.
+    pub fn owned_by(&self, publisher: PublisherId) -> usize {
+        self.publishers.slots[publisher.slot()].keys.len()
+    }
+
     /// Whether it has not been closed.
     pub fn is_open(&self, publisher: PublisherId) -> bool {
         self.publishers.slots[publisher.slot()].is_open

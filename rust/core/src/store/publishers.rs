@@ -19,6 +19,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         self.lock().journal.is_open(publisher)
     }
 
+    /// How many keys are a publisher's own.
+    pub fn owned_by(&self, publisher: PublisherId) -> usize {
+        self.lock().journal.owned_by(publisher)
+    }
+
     /// Takes no more updates by a publisher, and removes the keys that are its own: one change.
     ///
     /// In a frozen store they stay.

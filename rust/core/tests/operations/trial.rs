@@ -57,6 +57,7 @@ fn in_numbers(refused: Refused<Name>) -> Refused<u8> {
         Refused::Frozen => Refused::Frozen,
         Refused::Closed => Refused::Closed,
         Refused::Future => Refused::Future,
+        Refused::Past => Refused::Past,
         Refused::Owned(keys) => Refused::Owned(numbers(keys)),
         Refused::Conflict(keys) => Refused::Conflict(numbers(keys)),
     }
