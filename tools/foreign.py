@@ -44,7 +44,7 @@ def foreign(system: str, processor: str, series: str) -> Foreign:
         path = windows_python.python(series)
         version = _version(path)
         make = functools.partial(windows_python.environment, series)
-        return Foreign(path, version, False, make=make)
+        return Foreign(path, version, False, make=make, patience=3)
     if (system, processor) == ("manylinux", "aarch64"):
         path = _aarch64(series)
         make = functools.partial(_venv, path)
