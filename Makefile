@@ -174,12 +174,14 @@ test-all: | tools ## Run the Python tests on all interpreters, found or fetched
 	$(PYTHON) tools/interpreters.py 3.10 3.11 3.12 3.13 3.14 $(FREETHREADED_PYTHON)
 
 .PHONY: test-tsan
-test-tsan: ## Look for data races in the Rust core, if there is a nightly toolchain
-	@cargo +nightly --version >/dev/null 2>&1 || { echo "this needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
-	TSAN_OPTIONS=suppressions=$(abspath rust/core/tsan.supp) \
-	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	cargo +nightly test --quiet --locked --package change-buffers-core --lib \
-		--target $$(rustc --print host-tuple) -- --test-threads=1
+test-tsan: | tools ## Look for data races in the Rust core, with a nightly toolchain or Debian's packages
+	@if cargo +nightly --version >/dev/null 2>&1; then \
+		TSAN_OPTIONS=suppressions=$(abspath rust/core/tsan.supp) \
+		RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+		exec cargo +nightly test --quiet --locked --package change-buffers-core --lib \
+			--target $$(rustc --print host-tuple) -- --test-threads=1; \
+	fi; \
+	exec $(PYTHON) tools/cross.py core tsan
 
 .PHONY: lint
 lint: build ## Check style, types and stubs
@@ -243,6 +245,44 @@ CHECK_TESTS ?=
 check-wheels: $(VENV)/wheels-dependencies ## Test what is in dist/, in empty environments without Rust
 	$(BIN)/python tools/check_dist.py --build dist
 	$(BIN)/python tools/check_wheels.py --tests '$(CHECK_TESTS)' dist
+
+# Wheels for other systems, cross-built, beside those that are in dist/ already; tools/toolchain.py says
+# with what. The interpreters need not be there, nor does anything of these systems.
+.PHONY: wheels-windows
+wheels-windows: $(VENV)/wheels-dependencies ## Build wheels for Windows, in dist/ (WHEELS=3.14)
+	$(BIN)/python tools/cross.py wheels windows $(WHEELS) --out dist
+
+.PHONY: wheels-aarch64
+wheels-aarch64: $(VENV)/wheels-dependencies ## Build wheels for Linux on aarch64, in dist/ (WHEELS=3.13)
+	$(BIN)/python tools/cross.py wheels aarch64 $(WHEELS) --out dist
+
+.PHONY: wheels-musl
+wheels-musl: $(VENV)/wheels-dependencies ## Build wheels for Linux with musl, in dist/ (WHEELS=3.13)
+	$(BIN)/python tools/cross.py wheels musl $(WHEELS) --out dist
+
+# The core's tests, then those of the wheels that are in dist/, under Wine or an emulator. One Python, for
+# all of them would take hours.
+FOREIGN_PYTHON ?= 3.13
+FOREIGN_NAME = *-cp$(subst .,,$(FOREIGN_PYTHON))-*
+CHECK_FOREIGN = $(BIN)/python tools/check_wheels.py --tests '$(CHECK_TESTS)' dist --foreign
+
+.PHONY: test-windows
+test-windows: $(VENV)/wheels-dependencies ## Run the tests of the core and of the wheel on Windows' Python, under Wine
+	$(BIN)/python tools/cross.py core windows
+	$(MAKE) --no-print-directory wheels-windows WHEELS=$(FOREIGN_PYTHON)
+	$(CHECK_FOREIGN) '$(FOREIGN_NAME)-win_amd64.whl'
+
+.PHONY: test-aarch64
+test-aarch64: $(VENV)/wheels-dependencies ## Run the tests of the core and of the wheel for aarch64, under QEMU
+	$(BIN)/python tools/cross.py core aarch64
+	$(MAKE) --no-print-directory wheels-aarch64 WHEELS=$(FOREIGN_PYTHON)
+	$(CHECK_FOREIGN) '$(FOREIGN_NAME)_aarch64.whl'
+
+.PHONY: test-musl
+test-musl: $(VENV)/wheels-dependencies ## Run the tests of the core and of the wheel for musl
+	$(BIN)/python tools/cross.py core musl
+	$(MAKE) --no-print-directory wheels-musl WHEELS=$(FOREIGN_PYTHON)
+	$(CHECK_FOREIGN) '$(FOREIGN_NAME)-musllinux_*.whl'
 
 # What is measured is the interpreter that PYTHON names, else the newest at hand. Each has an
 # environment of its own, with NanoVer in it if that can be.

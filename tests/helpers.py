@@ -21,7 +21,13 @@ from change_buffers import ObjectFrozenError
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 """Whether threads run at the same time here."""
 
-HANG = 40.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
+"""How many times as slow as usual the machine may be before that is taken for a hang.
+
+`make test-aarch64` sets it, for it emulates a processor.
+"""
+
+HANG = 40.0 * PATIENCE
 """Seconds after which something that should happen soon is taken to be stuck."""
 
 LONGER = int(os.environ.get("TEST_LONGER", "1"))
@@ -149,6 +155,7 @@ def run_child(code: str, *options: str, timeout: float = 30.0) -> str:
     A deadlock in an extension holds the GIL, so nothing within the process can notice it: the
     child is ended by the faulthandler's own thread, which shows where it hangs, or else killed.
     """
+    timeout *= PATIENCE
     watchdog = f"import faulthandler; faulthandler.dump_traceback_later({timeout}, exit=True)\n"
     child = subprocess.run(
         [sys.executable, "-W", "error", *options, "-c", watchdog + textwrap.dedent(code)],

@@ -3,17 +3,18 @@
     python tools/check_dist.py dist
     python tools/check_dist.py --build dist
     python tools/check_dist.py --platforms 7 dist
+    python tools/check_dist.py --pythons cp314 dist
 
 There has to be one source distribution, and for each platform a wheel for every Python that the
-classifiers name. With `--build` the source distribution is built as `pip install` would do it.
-Nothing is installed, so wheels of all platforms can be looked at on any machine.
+classifiers name, or for some of them if they are named. With `--build` the source distribution is
+built as `pip install` would do it. Nothing is installed, so wheels of all platforms can be looked
+at on any machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -30,11 +31,16 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
+import check_imports
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Of use in a clone only.
 NOT_IN_SDIST = re.compile(r"\.ci/|\.github/|\.gitignore$|\.pre-commit-config\.yaml$")
 ONLY_IN_SDIST = {"PKG-INFO"}
+
+# The extension module has up to 1.5 MB, and many times that with what a debugger wants to know.
+LARGEST = 2 * 1024 * 1024
 
 # What runs on older systems, too, is welcome; what needs newer ones is not.
 MANYLINUX = "manylinux_2_17"
@@ -161,7 +167,8 @@ class Wheel:
     @property
     def library(self) -> str:
         """The name of the extension module."""
-        (library,) = (name for name in self.files if name.endswith((".so", ".pyd")))
+        end = ".pyd" if self.platform[0] == "win" else ".so"
+        (library,) = (name for name in self.files if name.endswith(end))
         return library
 
     def check(self, sdist: SourceDistribution) -> None:
@@ -180,7 +187,12 @@ class Wheel:
             # On Windows a text may be checked out, and packed, with other ends of lines.
             if self.files[name].replace(b"\r\n", b"\n") != content.replace(b"\r\n", b"\n"):
                 raise Wrong(f"{self.path.name}: {name} differs from the source distribution's")
-        if sys.platform == "linux" and self.platform == ("manylinux", platform.machine()):
+        library = self.files[self.library]
+        if len(library) > LARGEST:
+            raise Wrong(f"{self.path.name}: {self.library} has {len(library)} bytes")
+        if more := check_imports.superfluous(self.platform[0], self.python, library):
+            raise Wrong(f"{self.path.name}: {self.library} needs {', '.join(sorted(more))}")
+        if sys.platform == "linux" and self.platform[0] == "manylinux":
             self.check_symbols()
 
     def check_symbols(self) -> None:
@@ -199,7 +211,7 @@ class Wheel:
 
 
 def check_pythons(wheels: list[Wheel], pythons: set[str], platforms: int | None) -> None:
-    """Every platform has to have a wheel for every Python."""
+    """Every platform has to have a wheel for each of these Pythons."""
     there: dict[str, set[str]] = defaultdict(set)
     for wheel in wheels:
         there[" ".join(wheel.platform)].add(wheel.python)
@@ -218,7 +230,7 @@ def sizes(sdist: SourceDistribution, wheels: list[Wheel]) -> Iterator[tuple[str,
         yield wheel.path.name, f"{wheel.path.stat().st_size / 1024:.0f}", f"{library:.0f}"
 
 
-def check(folder: Path, platforms: int | None, is_built: bool) -> None:
+def check(folder: Path, pythons: list[str], platforms: int | None, is_built: bool) -> None:
     """Check everything in a folder, and say how large it is."""
     files = sorted(folder.iterdir())
     wheels = [Wheel(path) for path in files if path.suffix == ".whl"]
@@ -229,7 +241,7 @@ def check(folder: Path, platforms: int | None, is_built: bool) -> None:
     sdist.check()
     for wheel in wheels:
         wheel.check(sdist)
-    check_pythons(wheels, sdist.pythons, platforms)
+    check_pythons(wheels, set(pythons) or sdist.pythons, platforms)
     twine = [sys.executable, "-m", "twine", "--no-color", "check", "--strict"]
     described = subprocess.run(
         [*twine, *map(str, files)], stdout=subprocess.PIPE, text=True, check=False
@@ -249,10 +261,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="what is about to be released")
     parser.add_argument("--platforms", type=int, help="for how many there have to be wheels")
+    parser.add_argument("--pythons", nargs="+", default=[], help="for which they have to be: cp314")
     parser.add_argument("--build", action="store_true", help="build the source distribution, too")
     arguments = parser.parse_args()
     try:
-        check(arguments.folder, arguments.platforms, arguments.build)
+        check(arguments.folder, arguments.pythons, arguments.platforms, arguments.build)
     except Wrong as wrong:
         print(wrong, file=sys.stderr)
         return 1

@@ -2,10 +2,14 @@
 
     python tools/check_wheels.py dist
     python tools/check_wheels.py --tests "tests/drop_in/test_buffer.py tests/waiting" dist
+    python tools/check_wheels.py --foreign "*-cp313-*-win_amd64.whl" dist
 
 Each wheel is installed in an empty environment of its interpreter, with no Rust on the PATH. The
 tests, all of them unless some are named, are those of the source distribution, unpacked anew. An
 interpreter that is not here is named in the table at the end.
+
+With `--foreign` only the wheels of this name are tested, those for Windows and for aarch64 as well,
+which takes an interpreter out of a registry and an emulator.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from check_dist import Wheel
+from debian import Unavailable
+from foreign import Foreign, foreign
 from interpreters import Interpreter, environment_for, find, tested
 
 RUST = re.compile(r"cargo|rust|clippy|maturin")
@@ -81,24 +87,30 @@ def call(*command: Path | str, cwd: Path, env: dict[str, str]) -> None:
 def install(wheel: Path, interpreter: Interpreter, folder: Path, env: dict[str, str]) -> Path:
     """Make an environment with the wheel alone, and give its interpreter."""
     venv = folder / "venv"
-    call(interpreter.path, "-m", "venv", venv, cwd=folder, env=env)
-    python = venv / "bin" / "python"
+    if isinstance(interpreter, Foreign):
+        python = interpreter.environment(venv)
+    else:
+        call(interpreter.path, "-m", "venv", venv, cwd=folder, env=env)
+        python = venv / "bin" / "python"
     call(python, *PIP, "--upgrade", "pip>=25.1", cwd=folder, env=env)
     call(python, *PIP, "--no-index", wheel, cwd=folder, env=env)
     script = (
         "import sys, change_buffers, change_buffers._core as core; from pathlib import Path; "
         "paths = [Path(module.__file__).resolve() for module in (change_buffers, core)]; "
-        "assert all(path.is_relative_to(sys.argv[1]) for path in paths), paths; "
+        "venv = Path(sys.argv[1]).resolve(); "
+        "assert all(path.is_relative_to(venv) for path in paths), paths; "
         "assert paths[0].with_name('py.typed').exists()"
     )
     call(python, "-c", script, venv, cwd=folder, env=env)
     return python
 
 
-def install_what_tests_need(python: Path, sources: Path, env: dict[str, str]) -> None:
-    """Install what the tests need, and what they can do without."""
+def install_what_tests_need(
+    python: Path, sources: Path, env: dict[str, str], can_do_without: tuple[str, ...]
+) -> None:
+    """Install what the tests need, and of what they can do without what is to be had."""
     call(python, *PIP, "--group", "test", cwd=sources, env=env)
-    for group in ("packers", "works-with"):
+    for group in can_do_without:
         try:
             call(python, *PIP, "--quiet", "--quiet", "--group", group, cwd=sources, env=env)
         except subprocess.CalledProcessError:
@@ -116,7 +128,13 @@ def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]
             python = install(wheel.path, interpreter, folder, env)
             shutil.unpack_archive(sdist, folder / "unpacked")
             (sources,) = (folder / "unpacked").iterdir()
-            install_what_tests_need(python, sources, env)
+            is_foreign = isinstance(interpreter, Foreign)
+            # Other people's programs are started by the system, which knows of no emulator.
+            groups = ("packers",) if is_foreign else ("packers", "works-with")
+            install_what_tests_need(python, sources, env, groups)
+            if isinstance(interpreter, Foreign):
+                options = [*interpreter.options, *options]
+                env["TEST_PATIENCE"] = str(interpreter.patience)
         except subprocess.CalledProcessError as error:
             print(error, file=sys.stderr)
             return Outcome(name, interpreter.name, "could not be installed", True, False)
@@ -124,13 +142,18 @@ def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]
     return Outcome(name, interpreter.name, text, True, is_good)
 
 
-def interpreter_for(wheel: Wheel) -> Interpreter | str:
+def interpreter_for(wheel: Wheel, may_be_foreign: bool) -> Interpreter | str:
     """The interpreter for a wheel, or why there is none."""
     system, processor = wheel.platform
-    if not (sys.platform == "linux" and system == "manylinux" and processor == platform.machine()):
-        return f"is for {system} on {processor}"
     series = re.sub(r"^cp3", "3.", wheel.python)
-    return find(series) or f"there is no Python {series} here"
+    if sys.platform == "linux" and system == "manylinux" and processor == platform.machine():
+        return find(series) or f"there is no Python {series} here"
+    if not may_be_foreign:
+        return f"is for {system} on {processor}"
+    try:
+        return foreign(system, processor, series)
+    except Unavailable as error:
+        return str(error)
 
 
 def main() -> int:
@@ -138,13 +161,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where wheels and source distribution are")
     parser.add_argument("--tests", default="", help="arguments for pytest, instead of all tests")
+    parser.add_argument("--foreign", metavar="NAME", help="test these, if need be with an emulator")
     arguments = parser.parse_args()
     options = shlex.split(arguments.tests)
     (sdist,) = arguments.folder.resolve().glob("*.tar.gz")
     outcomes = []
-    for path in sorted(arguments.folder.resolve().glob("*.whl")):
+    for path in sorted(arguments.folder.resolve().glob(arguments.foreign or "*.whl")):
         wheel = Wheel(path)
-        interpreter = interpreter_for(wheel)
+        interpreter = interpreter_for(wheel, arguments.foreign is not None)
         if isinstance(interpreter, str):
             outcomes.append(Outcome(path.name, "-", f"not run: {interpreter}"))
         else:

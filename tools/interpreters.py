@@ -27,14 +27,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from debian import Debian, Unavailable
+import debian_pythons
+from debian import CACHE, Debian, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
 
 FREE_THREADED = "free-threaded"
 FOR_NANOVER = "for-nanover"
@@ -57,6 +57,8 @@ class Interpreter:
     path: Path
     version: str
     is_free_threaded: bool
+    passed_over: str = ""
+    """Why it is not a better one that would have been taken."""
 
     @property
     def name(self) -> str:
@@ -108,9 +110,10 @@ def fetched(series: str, debian: Debian) -> Interpreter:
     print(f"{name}: fetching it from Debian into {CACHE}", flush=True)
     target = CACHE / name
     if series.endswith("t"):
-        debian.build_free_threaded(series[:-1], target)
+        work = CACHE / "debian" / f"build-{series}"
+        debian_pythons.build_free_threaded(debian, series[:-1], target, work)
     else:
-        debian.unpack(series, target)
+        debian_pythons.unpack(debian, series, target)
     interpreter = find(series)
     if interpreter is None:
         raise Unavailable("fetched, but it does not run here")
@@ -125,16 +128,19 @@ def get(wanted: str, debian: Debian) -> Interpreter:
             raise Unavailable("it does not run, or lacks venv")
         return interpreter
     candidates = SERIES.get(wanted, [wanted])
-    # One that is here already before a better one that has to be built.
-    for series in candidates:
-        if interpreter := find(series):
-            return interpreter
-    reasons = []
+    if wanted != FREE_THREADED:
+        # One that is here already before a better one that has to be fetched.
+        for series in candidates:
+            if interpreter := find(series):
+                return interpreter
+    reasons: list[str] = []
     for series in candidates:
         try:
-            return fetched(series, debian)
+            interpreter = find(series) or fetched(series, debian)
         except Unavailable as error:
-            reasons.append(str(error))
+            reasons.append(f"no {series}: {error}")
+        else:
+            return replace(interpreter, passed_over="; ".join(reasons))
     raise Unavailable("; ".join(reasons))
 
 
@@ -180,6 +186,8 @@ def run(wanted: str, interpreter: Interpreter, options: list[str], goals: list[s
     if subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode != 0:
         return Outcome(wanted, name, "failed to build", is_run=True, is_good=False)
     text, is_good = tested(interpreter, python, options, ROOT, environment)
+    if interpreter.passed_over:
+        text += f" ({interpreter.passed_over})"
     return Outcome(wanted, name, text, is_run=True, is_good=is_good)
 
 

@@ -13,8 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from debian import Debian, Unavailable
-from interpreters import CACHE
+from debian import CACHE, Debian, Unavailable
+from debian_pythons import WRAPPER, loader_of
 
 SERVERS = CACHE / "servers"
 
@@ -26,8 +26,22 @@ def get(program: str, debian: Debian) -> Path:
     kept = SERVERS / program / program
     if not kept.exists():
         print(f"{program}: fetching it from Debian into {CACHE}", flush=True)
-        debian.unpack_program(program, program, SERVERS / program)
+        unpack(debian, program, SERVERS / program)
     return kept
+
+
+def unpack(debian: Debian, program: str, target: Path) -> None:
+    """Unpack a server and all that it needs, with a file in the folder that runs it."""
+    debian.unpack([program], target)
+    usr = target / "usr"
+    binary = usr / "bin" / program
+    if not binary.exists():
+        raise Unavailable(f"{program} has no {binary.relative_to(target)}")
+    loader = loader_of(program, usr)
+    # It may be a link, and it goes by the name it is called by.
+    wrapper = target / program
+    wrapper.write_text(WRAPPER.format(loader=loader, libraries=loader.parent, program=binary))
+    wrapper.chmod(0o755)
 
 
 def main(programs: list[str]) -> int:

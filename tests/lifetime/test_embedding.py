@@ -74,7 +74,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path
             for folder in ("LIBDIR", "LIBPL")
             for name in ("LDLIBRARY", "LIBRARY")
-            if (path := Path(variables[folder] or ".", variables[name] or "-")).is_file()
+            if (path := Path(variables.get(folder) or ".", variables.get(name) or "-")).is_file()
         ),
         None,
     )

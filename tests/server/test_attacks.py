@@ -273,6 +273,16 @@ async def test_a_hook_that_does_not_say_yes_lets_nobody_in(answer: Any) -> None:
         assert client.messages == []
 
 
+@in_loop
+async def test_a_reason_that_is_long_is_shortened() -> None:
+    reason = "\N{SNOWMAN}" * 20
+    async with site() as where, where.raw(f"?echo={reason}") as connection:
+        code, said = await Client(connection).closed()
+        assert code == 1008
+        assert said.startswith("echo of the query: expected yes or no, found '\N{SNOWMAN}")
+        assert len(said.encode()) <= 123
+
+
 # Too much.
 
 

@@ -31,12 +31,28 @@ def give_back() -> None:
 
 def resident() -> int:
     """Give the resident bytes of this process; where there is no /proc, the most it ever had."""
-    import resource  # not on Windows, where nothing of this is run
+    if sys.platform == "win32":
+        return _working_set()
+    import resource
 
     if STATM.exists():
         return int(STATM.read_text().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _working_set() -> int:
+    """Ask Windows for what is resident of this process."""
+    counters = (ctypes.c_size_t * 10)()  # the two numbers it begins with fill the first
+    size = ctypes.sizeof(ctypes.c_size_t) * 9
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    ask = kernel.K32GetProcessMemoryInfo
+    ask.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+    ctypes.c_uint32.from_buffer(counters).value = size
+    if not ask(kernel.GetCurrentProcess(), counters, size):
+        raise ctypes.WinError(ctypes.get_last_error())
+    return int(counters[2])
 
 
 @dataclass(frozen=True)

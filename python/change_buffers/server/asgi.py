@@ -11,6 +11,7 @@ from change_buffers.server.access import Authorize, Request, parse_query
 from change_buffers.server.formats import JSON, MessagePack
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.limits import Limits
+from change_buffers.server.messages import shortened
 from change_buffers.server.pages import page_of
 from change_buffers.server.room import INTERVAL, AnyRoom, Room, paced, room_of
 from change_buffers.server.session import POLICY, TRY_LATER, Session, new_session_id
@@ -23,7 +24,6 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
-LONGEST_REASON = 120
 
 
 def asgi_app(
@@ -160,6 +160,4 @@ class _Visit:
                 return
 
     async def _close(self, code: int, reason: str) -> None:
-        await self._send(
-            {"type": "websocket.close", "code": code, "reason": reason[:LONGEST_REASON]}
-        )
+        await self._send({"type": "websocket.close", "code": code, "reason": shortened(reason)})

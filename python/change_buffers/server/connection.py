@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 from change_buffers.server.access import Permission, Request, parse_query
 from change_buffers.server.formats import JSON, MessagePack
 from change_buffers.server.incoming import Refusal
-from change_buffers.server.messages import Message
+from change_buffers.server.messages import Message, shortened
 from change_buffers.server.pages import Page, page_of
 from change_buffers.server.session import INTERNAL, POLICY, TRY_LATER, Session, new_session_id
 
@@ -45,7 +45,6 @@ MOST_FRAGMENTS = 1000
 SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
 DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 INVALID_DATA = 1007
-LONGEST_REASON = 120
 
 
 def _pick(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -350,7 +349,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._protocol.state is not State.OPEN:
             return
         try:
-            self._protocol.send_close(code, reason[:LONGEST_REASON])
+            self._protocol.send_close(code, shortened(reason))
         except InvalidState:
             return
         self._flush_protocol()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+LONGEST_REASON = 120
+
 
 class Message:
     """One message, shared by all whom it is sent to.
@@ -22,3 +24,8 @@ class Message:
         self.is_text = is_text
         self.made = time.perf_counter()
         self.frame: bytes | None = None
+
+
+def shortened(reason: str) -> str:
+    """Give as much of a reason as there is room for in a goodbye: that is counted in bytes."""
+    return reason.encode(errors="replace")[:LONGEST_REASON].decode(errors="ignore")

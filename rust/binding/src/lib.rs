@@ -50,6 +50,7 @@ mod change {
     pub(crate) mod parts;
     pub(crate) mod source;
     pub(crate) mod united;
+    pub(crate) mod usual;
 }
 
 /// What event loops are asked to call, and what their tasks await.
@@ -124,6 +125,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ConflictError", module.py().get_type::<ConflictError>())?;
     module.add_class::<Codec>()?;
     module.add_class::<DictionaryChange>()?;
+    change::usual::note(&module.py().get_type::<DictionaryChange>());
     change::construct::take_shortcut(module.py())?;
     module.add_class::<DictionaryChangeBuffer>()?;
     module.add_class::<DictionaryChangeMultiView>()?;

@@ -28,6 +28,7 @@ mod memory;
 mod prepared;
 mod publishers;
 mod replay;
+mod untold;
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;

@@ -17,39 +17,13 @@ mod shortcut {
     use pyo3::ffi;
     use pyo3::panic::PanicException;
     use pyo3::prelude::*;
-    use pyo3::types::{PyDict, PyTuple, PyType};
+    use pyo3::types::{PyDict, PyTuple};
 
     use crate::change::dictionary_change::DictionaryChange;
+    use crate::change::usual;
 
-    /// What a class does when it is called, as far as it is looked at here.
-    struct Usual {
-        make: ffi::newfunc,
-        initialise: ffi::initproc,
-        /// Reads its arguments from an array.
-        construct: ffi::PyCFunctionFastWithKeywords,
-    }
-
-    static USUAL: OnceLock<Usual> = OnceLock::new();
-
-    impl Usual {
-        /// Whether the class still does the same.
-        ///
-        /// # Safety
-        ///
-        /// It is a class.
-        unsafe fn is_what_does(&self, class: *mut ffi::PyTypeObject) -> bool {
-            // SAFETY: the caller's word.
-            let (make, initialise) = unsafe { ((*class).tp_new, (*class).tp_init) };
-            make.is_some_and(|it| ptr::fn_addr_eq(it, self.make))
-                && initialise.is_some_and(|it| ptr::fn_addr_eq(it, self.initialise))
-        }
-    }
-
-    /// Whether nobody has put another `__new__` or `__init__` in its place.
-    pub(crate) fn is_usual(class: &Bound<'_, PyType>) -> bool {
-        // SAFETY: it is a class.
-        USUAL.get().is_some_and(|usual| unsafe { usual.is_what_does(class.as_type_ptr()) })
-    }
+    /// Makes a change, and reads its arguments from an array.
+    static CONSTRUCT: OnceLock<ffi::PyCFunctionFastWithKeywords> = OnceLock::new();
 
     #[pyfunction]
     #[pyo3(name = "DictionaryChange", signature = (updates = None, removals = None))]
@@ -71,17 +45,12 @@ mod shortcut {
             const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
             let flags = ffi::PyCFunction_GetFlags(function.as_ptr());
             let pointer = ffi::PyCFunction_GetFunction(function.as_ptr());
-            let (Some(pointer), Some(make), Some(initialise)) =
-                (pointer, (*class).tp_new, (*class).tp_init)
-            else {
-                return Err(PyRuntimeError::new_err("the class cannot be called"));
-            };
-            if flags & FAST != FAST {
+            let Some(pointer) = pointer.filter(|_| flags & FAST == FAST) else {
                 return Ok(());
-            }
+            };
             let construct =
                 std::mem::transmute::<ffi::PyCFunction, ffi::PyCFunctionFastWithKeywords>(pointer);
-            if USUAL.set(Usual { make, initialise, construct }).is_ok() {
+            if CONSTRUCT.set(construct).is_ok() {
                 (*class).tp_vectorcall = Some(call);
             }
         }
@@ -95,14 +64,13 @@ mod shortcut {
         count: usize,
         names: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject {
-        let usual = USUAL.get();
         // SAFETY: CPython's word for the arguments, which are passed on as they are, but for the flag
         // that is in their number.
         unsafe {
             let count = ffi::PyVectorcall_NARGS(count);
-            match usual.filter(|usual| usual.is_what_does(class.cast())) {
-                Some(usual) if fit(count, names) => {
-                    (usual.construct)(ptr::null_mut(), arguments, count, names)
+            match CONSTRUCT.get() {
+                Some(construct) if usual::is_usual(class.cast()) && fit(count, names) => {
+                    construct(ptr::null_mut(), arguments, count, names)
                 }
                 _ => call_in_full(class, arguments, count, names),
             }
@@ -172,16 +140,10 @@ mod shortcut {
 }
 
 #[cfg(not(any(PyPy, GraalPy)))]
-pub(crate) use shortcut::{is_usual, take as take_shortcut};
+pub(crate) use shortcut::take as take_shortcut;
 
 /// Other interpreters have no such way.
 #[cfg(any(PyPy, GraalPy))]
 pub(crate) fn take_shortcut(_: pyo3::Python<'_>) -> pyo3::PyResult<()> {
     Ok(())
-}
-
-/// So the class is always called.
-#[cfg(any(PyPy, GraalPy))]
-pub(crate) fn is_usual(_: &pyo3::Bound<'_, pyo3::types::PyType>) -> bool {
-    false
 }

@@ -9,13 +9,13 @@ use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple, PyType
 
 use crate::args::errors::type_name;
 use crate::bytes::codec;
-use crate::change::construct::is_usual;
 use crate::change::dicts::Dicts;
 use crate::change::encode;
 use crate::change::origin::Origin;
 use crate::change::parts::Parts;
 use crate::change::source::Source;
 use crate::change::united::{united_dicts, united_sets};
+use crate::change::usual::is_class_usual;
 use crate::kept::encoding::Encoding;
 use crate::release::release;
 
@@ -269,7 +269,7 @@ impl DictionaryChange {
             Err(_) => dict_.call_method1(intern!(py, "get"), (name,)).map(Some),
         };
         let parts = [part(intern!(py, "updates"))?, part(intern!(py, "removals"))?];
-        if !cls.is(py.get_type::<Self>()) || !is_usual(cls) {
+        if !cls.is(py.get_type::<Self>()) || !is_class_usual(cls) {
             return cls.call1((&parts[0], &parts[1]));
         }
         // As the class itself is called, which has a shorter way than PyO3.

@@ -13,7 +13,7 @@ use crate::batch::{Batch, Fate, Key, Mark};
 use crate::list::{Links, NO_SLOT, short};
 
 /// Live entries that stand one behind the other and are yet to be moved to the end.
-struct Run {
+pub(super) struct Run {
     first: u32,
     last: u32,
     /// What stands behind the last one.
@@ -72,6 +72,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.stamps += named;
         match terms.by {
             Some(_) => self.stamp_all::<true, _>(&mut batch.marks, |_, _| terms.by, freed),
+            None if batch.may_repeat && self.forgets_at_once() => {
+                self.stamp_untold(&mut batch.marks, freed);
+            }
             None => self.stamp_all::<false, _>(&mut batch.marks, |_, _| None, freed),
         }
         self.age_ghosts(ghosts, freed);
@@ -147,7 +150,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// It is made twice, so that updates by nobody in particular do not pay for those by publishers.
     #[expect(clippy::inline_always, reason = "it is most of an update")]
     #[inline(always)]
-    fn stamp<const PUBLISHED: bool, Q: Borrow<K>>(
+    pub(super) fn stamp<const PUBLISHED: bool, Q: Borrow<K>>(
         &mut self,
         slot: Option<usize>,
         mark: &mut Mark<Q, V>,
@@ -295,7 +298,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     #[inline]
-    fn end_run(&mut self, run: &mut Run) {
+    pub(super) fn end_run(&mut self, run: &mut Run) {
         if run.first != NO_SLOT {
             let Run { first, last, .. } = std::mem::take(run);
             self.live.move_all_to_back(&mut self.entries, first as usize, last as usize);

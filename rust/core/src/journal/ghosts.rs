@@ -269,10 +269,12 @@ mod tests {
         for is_followed in [false, true] {
             let mut freed = Vec::new();
             let cursor = is_followed.then(|| journal.open_cursor());
-            let mut batch = Batch::<_, _>::default();
-            batch.set_all([(light, ()), (heavy, ())]);
-            batch.remove_as_they_come([heavy, light, heavy]);
-            assert_eq!(journal.apply::<_, ()>(&mut batch, Terms::default(), &mut freed), Ok(()));
+            let mut removals = Batch::default();
+            removals.remove_as_they_come([heavy, light, heavy]);
+            for mut batch in [Batch::new([(light, ()), (heavy, ())], []), removals] {
+                let applied = journal.apply::<_, ()>(&mut batch, Terms::default(), &mut freed);
+                assert_eq!(applied, Ok(()));
+            }
             if let Some(cursor) = cursor {
                 assert_eq!((journal.tombstones(), journal.ghosts), (2, 0));
                 journal.close_cursor(cursor, &mut freed);
