@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome
 from background import Background, background
 from change_buffers import DictionaryChangeMultiView
 from chromium import Tab, chromium
-from rooms import RoomProcess, serving
+from room_processes import RoomProcess, serving
 from skips import fail_if_skipped
 from static_files import serving_files
 from unreliable_line import Line, unreliable_line

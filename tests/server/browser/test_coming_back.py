@@ -22,7 +22,7 @@ from page_parts import (
     set_key,
     until_open,
 )
-from rooms import RoomProcess
+from room_processes import RoomProcess
 from unreliable_line import Line
 
 Open = Callable[[str], Tab]

@@ -25,7 +25,7 @@ from page_parts import (
     touch,
     until_open,
 )
-from rooms import serving
+from room_processes import serving
 
 Open = Callable[[str], Tab]
 LOOK = Path(__file__).with_name("look.js")
