@@ -91,3 +91,9 @@ def need_servers() -> None:
         if IS_REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture
+def pair(shared_server, rooms):
+    """Two processes' ends of one room."""
+    return rooms(shared_server.url), rooms(shared_server.url)
