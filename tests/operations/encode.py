@@ -22,6 +22,22 @@ def encode_and_decode_a_change() -> Step:
 
 
 @operation
+def encode_and_decode_a_value() -> Step:
+    from change_buffers.codecs import JSONCodec
+
+    codec = JSONCodec(json.dumps, json.loads)
+
+    def step() -> None:
+        codec.decode_value(codec.encode_value(MANY))
+        with suppress(TypeError):
+            codec.encode_value(object())
+        with suppress(ValueError):
+            codec.decode_value(b"[")
+
+    return step
+
+
+@operation
 def encode_a_change_for_several_views() -> Step:
     from change_buffers.codecs import JSONCodec
 

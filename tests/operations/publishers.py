@@ -30,6 +30,7 @@ def publish_and_go() -> Step:
         publisher.update({"a": object()})
         room.copy_content()
         assert publisher.exclusive
+        assert publisher.owned_keys == 1
         assert not publisher.closed
         del publisher
         room.create_publisher().close()
@@ -55,6 +56,27 @@ def be_refused() -> Step:
         for options in ({"since": -1}, {"since": 10**9}, {"without": 5}, {"snapshot": 1}):
             with suppress(TypeError, ValueError):
                 room.create_view(**options)
+
+    return step
+
+
+@operation
+def follow_another_store() -> Step:
+    room = DictionaryChangeMultiView(history=10)
+
+    def step() -> None:
+        with room.create_publisher() as publisher, room.create_view() as view:
+            version = room.version + 1
+            made = {publisher: ["a"]}
+            room.replay({"a": object(), "b": publisher}, ["c"], version=version, publishers=made)
+            room.replay({}, ["a"], version=version + 10)
+            view.flush_changed_nowait()
+            with suppress(ValueError):
+                room.replay({"a": object()}, version=version, publishers=made)
+            for wrong in ({publisher: 5}, {5: ["a"]}, 5):
+                with suppress(TypeError):
+                    room.replay({"a": object()}, version=version + 11, publishers=wrong)
+            room.replay(None, ["b"], version=version + 12)
 
     return step
 
