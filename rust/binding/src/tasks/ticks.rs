@@ -1,6 +1,6 @@
 //! Timers of an event loop, on its own clock: those that end in the same millisecond are one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,7 +24,7 @@ pub(crate) struct Ticks {
     /// By number. Weakly, as whoever waits refers to its loop: it is the loop that keeps them.
     ///
     /// A leaf among the locks: only references are moved under it.
-    ticks: Mutex<HashMap<i64, Py<PyWeakrefReference>>>,
+    ticks: Mutex<BTreeMap<i64, Py<PyWeakrefReference>>>,
 }
 
 /// One timer, and those who wait for it.
@@ -65,7 +65,7 @@ impl Ticks {
         let now: f64 = asyncio_loop.call_method0(intern!(py, "time"))?.extract()?;
         let number = first_tick_at(now + left.as_secs_f64());
         let there = slf.get().ticks.lock().get(&number).map(|tick| tick.clone_ref(py));
-        let there = there.and_then(|tick| tick.bind(py).upgrade_as::<Tick>().ok().flatten());
+        let there = there.and_then(|reference| tick_of(reference.bind(py)));
         if let Some(seat) = there.and_then(|tick| Tick::join(&tick, wake_up)) {
             return Ok(seat);
         }
@@ -81,6 +81,33 @@ impl Ticks {
         drop(replaced);
         Ok(Tick::join(&tick, wake_up).expect("it was made just now"))
     }
+
+    /// The first of all, if it comes before this one.
+    fn before<'py>(&self, py: Python<'py>, number: i64) -> Option<Bound<'py, Tick>> {
+        loop {
+            let ticks = self.ticks.lock();
+            let (&first, reference) = ticks.range(..number).next()?;
+            let reference = reference.clone_ref(py);
+            drop(ticks);
+            let tick = tick_of(reference.bind(py));
+            if tick.is_some() {
+                return tick;
+            }
+            self.forget(first, &reference);
+        }
+    }
+
+    fn forget(&self, number: i64, reference: &Py<PyWeakrefReference>) {
+        let mut ticks = self.ticks.lock();
+        let is_it = ticks.get(&number).is_some_and(|it| it.is(reference));
+        let forgotten = is_it.then(|| ticks.remove(&number));
+        drop(ticks);
+        drop(forgotten);
+    }
+}
+
+fn tick_of<'py>(reference: &Bound<'py, PyWeakrefReference>) -> Option<Bound<'py, Tick>> {
+    reference.upgrade_as().ok().flatten()
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "that far away it does not matter")]
@@ -101,11 +128,30 @@ impl Tick {
     }
 
     /// Wakes all who wait, the first to come first. What an interruption leaves is for the next call.
-    fn strike(&self, py: Python<'_>) -> PyResult<()> {
-        self.end();
-        while let Some(wake_up) = self.next() {
+    fn strike(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        slf.get().end();
+        while let Some(wake_up) = slf.get().next() {
             WakeUp::set(wake_up.bind(py), Outcome::TimeIsUp)?;
         }
+        Self::leave(slf)
+    }
+
+    /// Those of earlier ticks too. An interruption makes the loop forget one, and if its traceback is
+    /// in a cycle, as asyncio makes them of errors in calls, that is not known until it is collected.
+    fn strike_all_until(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let tick = slf.get();
+        while let Some(earlier) = tick.ticks.get().before(slf.py(), tick.number) {
+            Self::strike(&earlier)?;
+        }
+        Self::strike(slf)
+    }
+
+    /// Is one of the loop's no more.
+    fn leave(slf: &Bound<'_, Self>) -> PyResult<()> {
+        // There is but one such reference to an object.
+        let reference = PyWeakrefReference::new(slf)?.unbind();
+        slf.get().ticks.get().forget(slf.get().number, &reference);
         Ok(())
     }
 
@@ -119,11 +165,7 @@ impl Tick {
         if std::mem::replace(&mut state.is_over, true) {
             return None;
         }
-        let timer = state.timer.take();
-        drop(state);
-        let reference = self.ticks.get().ticks.lock().remove(&self.number);
-        drop(reference);
-        timer
+        state.timer.take()
     }
 
     fn is_empty(&self) -> bool {
@@ -140,7 +182,7 @@ struct Strike(Py<Tick>);
 
 impl Duty for Strike {
     fn perform(&self, py: Python<'_>) -> PyResult<()> {
-        self.0.get().strike(py)
+        Tick::strike_all_until(self.0.bind(py))
     }
 
     fn renew(&self, py: Python<'_>) -> PyResult<bool> {
@@ -167,7 +209,12 @@ impl Seat {
         let is_last = left.is_some() && state.waiting.is_empty();
         drop(state);
         drop(left);
-        let Some(timer) = is_last.then(|| tick.end()).flatten() else { return Ok(()) };
+        if !is_last {
+            return Ok(());
+        }
+        let timer = tick.end();
+        Tick::leave(self.tick.bind(py))?;
+        let Some(timer) = timer else { return Ok(()) };
         let (Some(timer), Some(_)) = (timer.bind(py).upgrade(), tick.asyncio_loop(py)) else {
             return Ok(());
         };
