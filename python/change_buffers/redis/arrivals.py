@@ -35,12 +35,27 @@ class Arrivals:
         for reached, _, future in due:
             settle(future, reached)
 
-    def all_there(self, version: int) -> None:
-        """Note that the content is all there is: what was sent is in it, or was lost by Redis."""
+    def moment(self) -> int:
+        """Give the moment that it is now, for `all_there()`."""
+        with self._lock:
+            return next(self._order)
+
+    def all_there(self, version: int, moment: int) -> None:
+        """Note that the content, asked for after that moment, is all that there was.
+
+        What had been accepted before is in it, or was lost by Redis.
+        """
+        due: list[Future[int]] = []
         with self._lock:
             self._version = version
             waiting, self._waiting = self._waiting, []
-        for _, _, future in waiting:
+            for each in waiting:
+                expected, since, future = each
+                if expected <= version or since < moment:
+                    due.append(future)
+                else:
+                    heapq.heappush(self._waiting, each)
+        for future in due:
             settle(future, version)
 
     def give_up(self, error: Exception) -> None:

@@ -96,7 +96,7 @@ class RedisMultiView(DictionaryChangeMultiView):
         self._replica = Replica(self, self._link, self._writer, self._codec, self._fragments)
         self._writer.on_left = self._replica.have_left
         self._updates = Updates(self, self._link, self._outgoing, self._codec, timeout)
-        self._reader = Reader(self._link, self._leases, self._replica.reference())
+        self._reader = Reader(self._link, self._leases, self._arrivals, self._replica.reference())
 
     # Joining and leaving.
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from redis import exceptions
 
+from change_buffers.redis.arrivals import Arrivals
 from change_buffers.redis.entries import Entry, entries
 from change_buffers.redis.errors import OutOfStep, RedisRefusedError, explained, is_passing
 from change_buffers.redis.leases import Leases
@@ -44,14 +45,8 @@ class Replica(Protocol):
     def apply(self, entry: Entry) -> None:
         """Apply the next update."""
 
-    def reached(self, version: int) -> None:
-        """Tell those who wait for it."""
-
     def replace(self, snapshot: Snapshot) -> None:
         """Take over a snapshot."""
-
-    def all_there(self) -> None:
-        """Note that there is nothing more."""
 
 
 @dataclass
@@ -65,9 +60,16 @@ class Counts:
 class Reader:
     """Follows a room, as long as it is not closed and somebody has the replica."""
 
-    def __init__(self, link: Link, leases: Leases, replica: Callable[[], Replica | None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        leases: Leases,
+        arrivals: Arrivals,
+        replica: Callable[[], Replica | None],
+    ) -> None:
         self._link = link
         self._leases = leases
+        self._arrivals = arrivals
         self._replica = replica
         self._why: OutOfStep | None = None
         self._has_content = False
@@ -132,6 +134,7 @@ class Reader:
 
     def _take_snapshot(self) -> None:
         link, keys = self._link, self._link.keys
+        moment = self._arrivals.moment()
         (epoch, version, token, frozen), content, owners = link.ask_all(
             ("HMGET", keys["state"], "epoch", "version", "token", "frozen"),
             ("HGETALL", keys["content"]),
@@ -156,7 +159,7 @@ class Reader:
         self._has_content = True
         self._why = None
         self._snapshot_at = time.monotonic()
-        replica.all_there()
+        self._arrivals.all_there(known.version, moment)
 
     def _follow(self, pauses: Pauses) -> None:
         link = self._link
@@ -175,9 +178,9 @@ class Reader:
                 self._apply(replica, Entry(number, fields))
             if found:
                 pauses.reset()
-            elif self._is_level():
-                replica.all_there()
             del replica
+            if not found:
+                self._check_level()
             self._leases.look()
 
     def _apply(self, replica: Replica, entry: Entry) -> None:
@@ -191,13 +194,14 @@ class Reader:
         known = Known(entry.epoch, entry.token, entry.version, known.begun)
         replica.apply(entry)
         self._link.known = known
-        replica.reached(known.version)
+        self._arrivals.reached(known.version)
         self.counts.entries += 1
 
-    def _is_level(self) -> bool:
-        """Say whether there is nothing more; something may have come this very moment."""
+    def _check_level(self) -> None:
+        """See whether what is here is what is there; something may have come this very moment."""
         link = self._link
         known = link.known
+        moment = self._arrivals.moment()
         (epoch, version, token, keys), found = link.ask_all(
             ("HMGET", link.keys["state"], "epoch", "version", "token", "keys"),
             ("HLEN", link.keys["content"]),
@@ -212,9 +216,9 @@ class Reader:
             last = f"{known.version}-0"
             if not link.ask("XREAD", "COUNT", 1, "STREAMS", link.keys["stream"], last):
                 raise OutOfStep("the stream has gone")
-            return False
+            return
         if token.decode() != known.token:
             raise OutOfStep("the last entry is another one", diverged=True)
         if keys is None or int(keys) != found:
             raise OutOfStep("somebody else has written to the content, or it was evicted")
-        return True
+        self._arrivals.all_there(known.version, moment)

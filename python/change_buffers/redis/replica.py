@@ -94,10 +94,6 @@ class Replica:
         if entry.freezes:
             room._freeze_here()
 
-    def reached(self, version: int) -> None:
-        """Tell those who wait for a version."""
-        self._writer.arrivals.reached(version)
-
     def replace(self, snapshot: Snapshot) -> None:
         """Take over a snapshot, as one change: what is different to what is here.
 
@@ -139,10 +135,6 @@ class Replica:
         self.have_left(left)
         if snapshot.frozen:
             room._freeze_here()
-
-    def all_there(self) -> None:
-        """Note that there is no more."""
-        self._writer.arrivals.all_there(self._link.known.version)
 
     def have_left(self, publishers: list[RedisPublisher]) -> None:
         """Close publishers here once their keys have gone: these must go by Redis alone."""
