@@ -58,6 +58,10 @@ mod shortcut {
     }
 
     /// What CPython calls for `DictionaryChange(...)`.
+    ///
+    /// # Safety
+    ///
+    /// As the vectorcall protocol has it: a class, that many arguments, names or null.
     unsafe extern "C" fn call(
         class: *mut ffi::PyObject,
         arguments: *const *mut ffi::PyObject,
@@ -99,6 +103,10 @@ mod shortcut {
     }
 
     /// The long way, as every class goes it that has no short one.
+    ///
+    /// # Safety
+    ///
+    /// As for `call`, with the number freed of its flag.
     #[cold]
     unsafe fn call_in_full(
         class: *mut ffi::PyObject,
