@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from bisect import bisect_right
 
 import pytest
 
@@ -14,41 +15,35 @@ from helpers import Worker
 
 def test_two_writers_of_one_key_are_seen_in_the_same_order_everywhere(shared_server, rooms):
     writers = [rooms(shared_server.url, gather=0.0) for _ in range(2)]
-    seen = {}
+    late = writers[0].subscribe_changes()
+    written: dict[int, list[int]] = {}
 
-    def follow(room, name):
-        changes = []
-        for change in room.subscribe_changes():
-            if "k" in change.updates:
-                changes.append((change.version, change.updates["k"]))
-        seen[name] = changes
-
-    threads = [
-        threading.Thread(target=follow, args=(room, name))
-        for name, room in enumerate([*writers, rooms(shared_server.url)])
-    ]
-    for thread in threads:
-        thread.start()
+    def follow(changes):
+        return [(each.version, each.updates["k"]) for each in changes if "k" in each.updates]
 
     def write(number):
         for count in range(200):
-            writers[number].update_and_wait({"k": [number, count]})
+            value = [number, count]
+            written[writers[number].update_and_wait({"k": value})] = value
 
-    writing = [threading.Thread(target=write, args=(number,)) for number in range(2)]
-    for thread in writing:
-        thread.start()
-    for thread in writing:
-        thread.join(60)
+    following = [
+        Worker(lambda room=room: follow(room.subscribe_changes()))
+        for room in (*writers, rooms(shared_server.url))
+    ]
+    for writing in [Worker(lambda number=number: write(number)) for number in range(2)]:
+        writing.result(60)
     writers[0].freeze()
-    for thread in threads:
-        thread.join(20)
-    by_version = {}
-    for changes in seen.values():
+    seen = [worker.result() for worker in following]
+    # This one takes all at once, the freezing too, which has a version of its own.
+    seen.append(follow(late))
+    assert [count for _, count in sorted(written.values())] == [*range(200), *range(200)]
+    versions = sorted(written)
+    for changes in seen:
+        assert [version for version, _ in changes] == sorted({version for version, _ in changes})
         for version, value in changes:
-            assert by_version.setdefault(version, value) == value
-        assert [version for version, _ in changes] == sorted({v for v, _ in changes})
-    last = max(by_version)
-    assert all(changes[-1] == (last, by_version[last]) for changes in seen.values())
+            # Whatever was gathered, it is what was written last until then.
+            assert value == written[versions[bisect_right(versions, version) - 1]]
+        assert changes[-1][1] == written[versions[-1]]
 
 
 def test_every_view_sees_each_update_whole(shared_server, rooms):
