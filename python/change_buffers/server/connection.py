@@ -25,6 +25,7 @@ from websockets.typing import Subprotocol
 
 from change_buffers.server.access import Permission, Request, parse_query
 from change_buffers.server.formats import JSON, MessagePack
+from change_buffers.server.frames import FragmentsError, FrameReader
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.messages import Message, shortened
 from change_buffers.server.pages import Page, page_of
@@ -39,11 +40,10 @@ WHOLE = 1 << 18
 """A frame of more bytes is written in pieces."""
 PIECE = 1 << 17
 """Bytes that are written at a time: then others have their turn."""
-KEPT_BY_THE_SYSTEM = 1 << 19
-"""Bytes on their way, at most: by itself a system keeps megabytes for who does not read."""
-MOST_FRAGMENTS = 1000
+KEPT_AT_FIRST, KEPT_AT_MOST = 1 << 16, 1 << 19
+"""Bytes on their way: by itself a system keeps megabytes for who does not read. For who does, it is
+twice as much each time the line was full and is free again."""
 SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
-DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 INVALID_DATA = 1007
 
 
@@ -66,12 +66,11 @@ class Connection(asyncio.BufferedProtocol):
         self._session: Session | None = None
         self._admission: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport
-        self._fragments: list[bytes] = []
-        self._is_text = False
+        self._frames: FrameReader | None = None
         # What is being sent: the rest of a frame, and what has to wait for the end of it.
         self._rest: memoryview | None = None
         self._controls: list[bytes] = []
-        self._is_paused = self._is_deaf = self._is_writing = False
+        self._is_paused = self._is_deaf = False
         now = time.monotonic()
         self._begun = self._heard = now
         self._pinged: float | None = None
@@ -86,9 +85,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         # It says so as soon as it keeps anything back, and when that has gone.
         self._transport.set_write_buffer_limits(high=1, low=0)
-        line = transport.get_extra_info("socket")
-        if line is not None:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KEPT_BY_THE_SYSTEM)
+        self._keep(KEPT_AT_FIRST)
         if not self._server.took_in(self):
             self._transport.abort()
 
@@ -110,13 +107,14 @@ class Connection(asyncio.BufferedProtocol):
         """Something has arrived."""
         self._heard = time.monotonic()
         self._pinged = None
-        protocol = self._protocol
-        protocol.receive_data(bytes(self._server.scratch[:nbytes]))
-        for event in protocol.events_received():
-            if isinstance(event, Frame):
-                self._receive(event)
-            elif isinstance(event, HTTPRequest):
-                self._answer(event)
+        data = bytes(self._server.scratch[:nbytes])
+        if self._frames is not None:
+            self._receive(self._frames, data)
+            return
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, HTTPRequest):
+                self._answer(event, data)
         self._flush_protocol()
 
     def eof_received(self) -> bool:
@@ -134,42 +132,41 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The line is free."""
         self._is_paused = False
-        if self._is_writing:  # an encrypted line may say so in the middle of a write
-            asyncio.get_running_loop().call_soon(self._go_on)
-        else:
-            self._go_on()
+        if self._kept < KEPT_AT_MOST:
+            self._keep(self._kept * 2)
+        # An encrypted line may say so in the middle of a write.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _keep(self, size: int) -> None:
+        """Have the system keep so much of what is on its way."""
+        self._kept = size
+        line = self._transport.get_extra_info("socket")
+        if line is not None:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     # From the client.
 
-    def _receive(self, frame: Frame) -> None:
-        if self._session is None:
-            return
-        if frame.opcode not in DATA:
-            if frame.opcode is Opcode.CLOSE:
-                self._session.close()  # they have gone, whatever becomes of the line
-            return
-        if frame.opcode is not Opcode.CONT:
-            self._is_text = frame.opcode is Opcode.TEXT
-        data = bytes(frame.data)
-        if self._fragments or not frame.fin:
-            self._fragments.append(data)
-            if len(self._fragments) > MOST_FRAGMENTS:
-                self._fragments.clear()
-                self._fail(POLICY, f"a message has at most {MOST_FRAGMENTS} fragments")
-                return
-            if not frame.fin:
-                return
-            data = b"".join(self._fragments)
-            self._fragments.clear()
-        if not self._is_text:
-            self._session.receive(data)
+    def _receive(self, frames: FrameReader, data: bytes) -> None:
+        try:
+            for is_text, message in frames.read(data):
+                if self._session is not None:
+                    self._hand_on(self._session, is_text, message)
+        except FragmentsError as error:
+            self._fail(POLICY, str(error))
+        if self._session is not None and self._protocol.close_rcvd is not None:
+            self._session.close()  # they have gone, whatever becomes of the line
+        self._flush_protocol()
+
+    def _hand_on(self, session: Session, is_text: bool, message: bytes) -> None:
+        if not is_text:
+            session.receive(message)
             return
         try:
-            text = data.decode()
+            text = message.decode()
         except UnicodeDecodeError as error:
             self._fail(INVALID_DATA, f"{error.reason} at position {error.start}")
             return
-        self._session.receive(text)
+        session.receive(text)
 
     def _fail(self, code: int, reason: str) -> None:
         self._protocol.fail(code, reason)
@@ -177,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
 
     # The beginning.
 
-    def _answer(self, request: HTTPRequest) -> None:
+    def _answer(self, request: HTTPRequest, data: bytes) -> None:
         path, _, query = request.path.partition("?")
         if "Upgrade" not in request.headers:
             # Older versions of websockets take nothing but GET.
@@ -203,6 +200,7 @@ class Connection(asyncio.BufferedProtocol):
         if response.status_code != 101:
             self._protocol.send_response(response)
             return
+        self._frames = FrameReader(self._protocol, data, self._server.room.limits.message_bytes)
         # Until it is known what they may do, nothing is read.
         self._transport.pause_reading()
         self._admission = asyncio.get_running_loop().create_task(self._admit(asked, response))
@@ -273,7 +271,7 @@ class Connection(asyncio.BufferedProtocol):
                 if not self._write_rest():
                     return
             else:
-                self._write(frame)
+                self._transport.write(frame)
             if self._is_paused:
                 return
             session.taken()
@@ -287,15 +285,8 @@ class Connection(asyncio.BufferedProtocol):
         frame = message.frame or self._framed(message)
         if len(frame) > WHOLE or self._transport.is_closing():
             return False
-        self._write(frame)
+        self._transport.write(frame)
         return True
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self._is_writing = True
-        try:
-            self._transport.write(data)
-        finally:
-            self._is_writing = False
 
     def _framed(self, message: Message) -> bytes:
         # Without extensions a frame is the same for everybody.
@@ -309,7 +300,7 @@ class Connection(asyncio.BufferedProtocol):
             self._blocked = time.monotonic()
         rest = self._rest
         assert rest is not None
-        self._write(rest[:PIECE])
+        self._transport.write(rest[:PIECE])
         if len(rest) <= PIECE:
             self._rest = None
             self._write_all(self._controls)
@@ -337,7 +328,7 @@ class Connection(asyncio.BufferedProtocol):
     def _write_all(self, pieces: list[bytes]) -> None:
         for piece in pieces:
             if piece:
-                self._write(piece)
+                self._transport.write(piece)
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
             else:

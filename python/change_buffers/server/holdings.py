@@ -19,35 +19,36 @@ class Holdings:
         self._sizes: dict[str, int] = {}
         self._bytes = 0
 
-    def check(self, incoming: Incoming) -> None:
-        """Refuse a message after which there would be too many keys or bytes."""
-        keys, total = self._with(incoming)
-        if self._is_within(keys, total):
-            return
-        # Others may have removed some.
-        for key in [key for key in self._sizes if key not in self._content]:
-            self._bytes -= self._sizes.pop(key)
-        keys, total = self._with(incoming)
-        if self._is_within(keys, total):
-            return
-        if keys > self._limits.keys:
-            raise Refusal("too_many_keys", f"a client has at most {self._limits.keys} keys")
-        most = self._limits.state_bytes
-        raise Refusal("too_large", f"the keys of a client take at most {most} bytes")
+    def check(self, incoming: Incoming) -> int:
+        """Refuse a message after which there would be too many keys or bytes; give how many bytes.
 
-    def take(self, incoming: Incoming) -> None:
-        """Count a message that has been applied."""
-        _, self._bytes = self._with(incoming)
+        Raises:
+            Refusal: There would be.
+        """
+        limits = self._limits
+        keys, total = self._with(incoming)
+        if keys > limits.keys or total > limits.state_bytes:
+            # Others may have removed some.
+            for key in [key for key in self._sizes if key not in self._content]:
+                self._bytes -= self._sizes.pop(key)
+            keys, total = self._with(incoming)
+        if keys > limits.keys:
+            raise Refusal("too_many_keys", f"a client has at most {limits.keys} keys")
+        if total > limits.state_bytes:
+            most = limits.state_bytes
+            raise Refusal("too_large", f"the keys of a client take at most {most} bytes")
+        return total
+
+    def take(self, incoming: Incoming, total: int) -> None:
+        """Count a message that has been applied, after which there are so many bytes."""
+        self._bytes = total
         self._sizes.update(incoming.sizes)
         for key in incoming.removals:
             self._sizes.pop(key, None)
 
-    def _is_within(self, keys: int, total: int) -> bool:
-        return keys <= self._limits.keys and total <= self._limits.state_bytes
-
     def _with(self, incoming: Incoming) -> tuple[int, int]:
         known, total, keys = self._sizes, self._bytes, len(self._sizes)
-        removals = set(incoming.removals)
+        removals = frozenset(incoming.removals)
         for key, size in incoming.sizes.items():
             if key not in removals:
                 keys += key not in known

@@ -167,7 +167,7 @@ class Session:
             more = len(incoming.sizes) + len(incoming.removals) - 1
             if more > 0 and not self._allowance.take(more, now):
                 raise self._too_often()
-            wanted = self._wanted(incoming.follow)
+            wanted = None if incoming.follow is None else self._wanted(incoming.follow)
             if incoming.updates is not None:
                 self._apply(incoming)
         except Refusal as refusal:
@@ -182,9 +182,7 @@ class Session:
         most = self.room.limits.updates_per_second
         return Refusal("rate", f"at most {most:g} updates a second are taken, over some time")
 
-    def _wanted(self, follow: dict[str, Any] | None) -> tuple[float, Prefixes] | None:
-        if follow is None:
-            return None
+    def _wanted(self, follow: dict[str, Any]) -> tuple[float, Prefixes]:
         interval, prefixes, limits = self._interval, self._prefixes, self.room.limits
         if "interval" in follow:
             interval = read_interval(follow["interval"], limits, "follow.interval")
@@ -200,7 +198,7 @@ class Session:
         if allowed is not None:
             for where in outside(allowed, incoming):
                 raise Refusal("not_allowed", f"only keys with {_listed(allowed)} are yours", where)
-        self._holdings.check(incoming)
+        total = self._holdings.check(incoming)
         try:
             self._publisher.update(
                 incoming.updates, incoming.removals, unchanged_since=incoming.unchanged_since
@@ -213,7 +211,7 @@ class Session:
             raise Refusal("frozen", "the room is frozen: nothing changes any more") from None
         except ValueError:
             raise Refusal("malformed", "no such version yet", "unchanged_since") from None
-        self._holdings.take(incoming)
+        self._holdings.take(incoming, total)
 
     def _follow(self, version: int | None) -> bool:
         """Begin to follow; give whether it goes on from that version."""

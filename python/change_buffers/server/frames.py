@@ -1,0 +1,111 @@
+"""What a client sends, in messages.
+
+Most messages are one frame each: those are read here. All other frames, such as fragments, pings
+and what is wrong, are left to `websockets`, which is given one whole frame at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from websockets.frames import Frame, Opcode
+from websockets.frames import apply_mask as unmask  # type: ignore[attr-defined]
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+MOST_FRAGMENTS = 1000
+END_OF_REQUEST = b"\r\n\r\n"
+LAST, MASKED, LENGTH, OPCODE = 0x80, 0x80, 0x7F, 0x0F
+UNMASKED = -1
+WHOLE = {LAST | Opcode.TEXT: True, LAST | Opcode.BINARY: False}
+"""The first byte of a frame that is a message of its own, and whether that is text."""
+DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
+
+Message = tuple[bool, bytes]
+"""Whether it is text, and what is in it."""
+
+
+class FragmentsError(ValueError):
+    """The pieces of a message may be empty, but not be without end."""
+
+
+class FrameReader:
+    """Reads what a client sends once it has a WebSocket.
+
+    Args:
+        protocol: That of the connection, which has taken the request.
+        last: What arrived last, with the end of the request.
+        most: The bytes that a message may have.
+    """
+
+    def __init__(self, protocol: ServerProtocol, last: bytes, most: int) -> None:
+        self._protocol = protocol
+        self._most = most
+        self._waiting = bytearray()
+        self._fragments: list[bytes] = []
+        self._is_text = self._is_fragmented = False
+        # If the protocol has the beginning of a frame already, it has to be given all that follows.
+        self._passes_on = last.find(END_OF_REQUEST) != len(last) - len(END_OF_REQUEST)
+
+    def read(self, data: bytes | bytearray) -> Iterator[Message]:
+        """Give the messages that are complete with this, and none once the line is being closed.
+
+        Raises:
+            FragmentsError: A message has.
+        """
+        if self._passes_on:
+            yield from self._pass_on(data)
+            return
+        waiting = self._waiting
+        if waiting:
+            waiting += data
+            data = waiting
+        begin, size = 0, len(data)
+        while size - begin >= 2:
+            first, second = data[begin], data[begin + 1]
+            length, body = second & LENGTH if second & MASKED else UNMASKED, begin + 6
+            if length > 125:
+                wide = 2 if length == 126 else 8
+                body += wide
+                if size < body:
+                    break
+                length = int.from_bytes(data[begin + 2 : begin + 2 + wide], "big")
+            if not 0 <= length <= self._most:
+                # This is the end, and the protocol knows how to say so.
+                self._passes_on = True
+                yield from self._pass_on(data[begin:])
+                begin = size
+                break
+            end = body + length
+            if size < end:
+                break
+            is_text = WHOLE.get(first)
+            if is_text is None or self._is_fragmented:
+                self._note(first)
+                yield from self._pass_on(data[begin:end])
+            elif self._protocol.state is State.OPEN:
+                yield is_text, unmask(data[body:end], data[body - 4 : body])
+            begin = end
+        if waiting:
+            del waiting[:begin]
+        elif begin < size:
+            waiting += data[begin:]
+
+    def _note(self, first: int) -> None:
+        if first & OPCODE in DATA:
+            self._is_fragmented = not first & LAST
+
+    def _pass_on(self, data: bytes | bytearray) -> Iterator[Message]:
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            if not isinstance(frame, Frame) or frame.opcode not in DATA:
+                continue
+            if frame.opcode is not Opcode.CONT:
+                self._is_text = frame.opcode is Opcode.TEXT
+            self._fragments.append(bytes(frame.data))
+            if len(self._fragments) > MOST_FRAGMENTS:
+                self._fragments.clear()
+                raise FragmentsError(f"a message has at most {MOST_FRAGMENTS} fragments")
+            if frame.fin:
+                yield self._is_text, b"".join(self._fragments)
+                self._fragments.clear()

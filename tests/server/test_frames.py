@@ -1,0 +1,134 @@
+"""Whatever a client sends, however it is cut: read as `websockets` alone reads it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from change_buffers.server.frames import MOST_FRAGMENTS, FragmentsError, FrameReader
+
+MOST = 70_000
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+SIZES = st.sampled_from([0, 1, 5, 124, 125, 126, 127, 300, 0xFFFF, 0x10000, MOST, MOST + 1])
+
+
+def opened(last: bytes = REQUEST) -> ServerProtocol:
+    """Make a protocol that has taken a request, and maybe more."""
+    protocol = ServerProtocol(max_size=MOST)
+    protocol.receive_data(last)
+    [request] = protocol.events_received()
+    protocol.send_response(protocol.accept(request))
+    protocol.data_to_send()
+    return protocol
+
+
+def frame(opcode: Opcode, data: bytes, fin: bool = True, mask: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=mask)
+
+
+@st.composite
+def a_message(draw: st.DrawFn) -> bytes:
+    opcode = draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY]))
+    parts = [bytes(draw(SIZES)) for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3])))]
+    frames = []
+    for number, part in enumerate(parts):
+        if number:
+            frames += draw(st.lists(st.just(frame(Opcode.PING, b"?")), max_size=1))
+        kind = Opcode.CONT if number else opcode
+        frames.append(frame(kind, part, fin=number == len(parts) - 1))
+    return b"".join(frames)
+
+
+IN_ORDER = st.one_of(
+    a_message(), a_message(), a_message(),
+    st.sampled_from([frame(Opcode.PING, b"?"), frame(Opcode.PONG, b"")]),
+)  # fmt: skip
+WRONG = st.sampled_from(
+    [
+        b"",
+        frame(Opcode.BINARY, b"x", mask=False),
+        frame(Opcode.BINARY, bytes(300), mask=False),
+        frame(Opcode.CONT, b"x"),
+        frame(Opcode.TEXT, b"x", fin=False) + frame(Opcode.TEXT, b"y"),
+        b"\xc2" + frame(Opcode.BINARY, b"x")[1:],
+        b"\x83" + frame(Opcode.BINARY, b"x")[1:],
+        b"\x82\xff" + b"\xff" * 12,
+        b"\x89\xfe\x01\x00" + bytes(260),
+        frame(Opcode.CLOSE, Close(1000, "").serialize()),
+    ]
+)
+
+
+def alone(stream: bytes) -> tuple[list[tuple[bool, bytes]], bytes, State]:
+    """Read it with `websockets` alone."""
+    protocol = opened()
+    protocol.receive_data(stream)
+    messages: list[tuple[bool, bytes]] = []
+    parts: list[bytes] = []
+    is_text = False
+    for each in protocol.events_received():
+        assert isinstance(each, Frame)
+        if each.opcode in (Opcode.TEXT, Opcode.BINARY):
+            is_text = each.opcode is Opcode.TEXT
+        elif each.opcode is not Opcode.CONT:
+            continue
+        parts.append(bytes(each.data))
+        if each.fin:
+            messages.append((is_text, b"".join(parts)))
+            parts.clear()
+    return messages, b"".join(protocol.data_to_send()), protocol.state
+
+
+@given(
+    st.lists(IN_ORDER, max_size=5),
+    WRONG,
+    st.lists(IN_ORDER, max_size=1),
+    st.randoms(),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_it_is_read_as_websockets_alone_reads_it(messages, wrong, more, cuts, in_drips):
+    stream = b"".join(messages) + wrong + b"".join(more)
+    protocol = opened()
+    reader = FrameReader(protocol, REQUEST, MOST)
+    found, begin = [], 0
+    while begin < len(stream):
+        end = begin + (
+            cuts.choice([1, 2, 3]) if in_drips and begin < 500 else cuts.randrange(1, 1 << 16)
+        )
+        found += reader.read(stream[begin:end])
+        begin = end
+    answers = b"".join(protocol.data_to_send())
+    assert (found, answers, protocol.state) == alone(stream)
+
+
+@pytest.mark.parametrize("early", [1, 5, 15])
+def test_what_comes_with_the_request_is_read_first(early):
+    first, second = frame(Opcode.BINARY, b"early bird"), frame(Opcode.BINARY, b"late")
+    last = REQUEST + first[:early]
+    reader = FrameReader(opened(last), last, MOST)
+    rest = first[early:] + second
+    assert [data for _, data in reader.read(rest)] == [b"early bird", b"late"]
+
+
+def test_a_request_that_came_in_pieces_is_no_matter():
+    reader = FrameReader(opened(), REQUEST[-2:], MOST)
+    sent = frame(Opcode.TEXT, b"one") + frame(Opcode.BINARY, b"two")
+    assert list(reader.read(sent)) == [(True, b"one"), (False, b"two")]
+
+
+def test_messages_before_one_of_too_many_fragments_are_there():
+    reader = FrameReader(opened(), REQUEST, MOST)
+    sent = [frame(Opcode.BINARY, b"whole"), frame(Opcode.BINARY, b"", fin=False)]
+    sent += [frame(Opcode.CONT, b"", fin=False)] * MOST_FRAGMENTS
+    found = reader.read(b"".join(sent))
+    assert next(found) == (False, b"whole")
+    with pytest.raises(FragmentsError, match="at most 1000 fragments"):
+        next(found)
