@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +29,9 @@ class Program:
         return self.process.returncode, err
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, at: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+        [*at, sys.executable, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,9 +40,12 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running(*arguments: object) -> Iterator[Program]:
-    """Start a server that prints its address at the end of its first line; kill it in the end."""
-    process = start(*arguments)
+def running(*arguments: object, at: Sequence[str] = ()) -> Iterator[Program]:
+    """Start a server that prints its address at the end of its first line; kill it in the end.
+
+    `at` is the beginning of a command that runs it elsewhere.
+    """
+    process = start(*arguments, at=at)
     try:
         assert process.stdout is not None
         line = process.stdout.readline().split()

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ with RedisMultiView(**settings) as room:
             answer = room.copy_content()
         elif name == "state":
             answer = [room.epoch, room.version, room.stats().resyncs]
+        elif name == "connected":
+            answer = room.stats().connected
         else:
             answer = getattr(room, name)(*arguments)
         print(json.dumps(answer), flush=True)
@@ -46,9 +49,10 @@ with RedisMultiView(**settings) as room:
 class OtherProcess:
     """A process with a room that does what it is told."""
 
-    def __init__(self, url: str, name: str, **settings: Any) -> None:
+    def __init__(self, url: str, name: str, *, at: Sequence[str] = (), **settings: Any) -> None:
+        given = json.dumps({"url": url, "name": name, **settings})
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps({"url": url, "name": name, **settings})],
+            [*at, sys.executable, "-c", PROGRAM, given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
