@@ -47,10 +47,21 @@ PROGRAMS = dict(programs())
 class Server:
     """One server. It keeps its data in a folder, if it is told to keep any."""
 
-    def __init__(self, folder: Path, *options: str, kind: str | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        kind: str | None = None,
+        port: int = 0,
+        sentinel: str | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.options = options
+        # What stands in the file that a sentinel must have.
+        self.sentinel = sentinel
+        if sentinel is not None:
+            (folder / "sentinel.conf").write_text(sentinel)
         self.program = PROGRAMS[kind] if kind is not None else next(iter(PROGRAMS.values()))
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,13 +72,14 @@ class Server:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
+        where = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder))
+        keeping = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+        command = [self.program, *where, *keeping, *self.options]
+        if self.sentinel is not None:
+            command = [self.program, str(self.folder / "sentinel.conf"), *where, "--sentinel"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *(self.program, "--port", str(self.port), "--bind", "127.0.0.1"),
-                    *("--dir", str(self.folder), "--save", "", "--appendonly", "no"),
-                    *("--repl-diskless-sync-delay", "0", *self.options),
-                ],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from agreement import Follower, agree, eventually, key_of
+from agreement import Follower, agree, content_in, eventually, key_of
 from change_buffers import ConflictError
 from change_buffers.redis import RedisMultiView, RedisRefusedError, RedisUnavailableError
 from change_buffers.redis.scripts import EXAMINE, REAP, WRITE
@@ -305,3 +305,32 @@ def test_a_condition_of_another_epoch_is_a_conflict(server, rooms):
             here.update({"k": -1}, unchanged_since=version)
         here.update({"k": -1}, unchanged_since=here.version)
         agree(client, here, there, k=-1)
+
+
+def test_sentinel_leads_to_another_master(start, rooms):
+    master, replica = start(), start()
+    with replica.client() as client:
+        client.replicaof("127.0.0.1", master.port)
+        eventually(lambda: client.info("replication")["master_link_status"] == "up")
+    sentinel = start(
+        sentinel=f"sentinel monitor lab 127.0.0.1 {master.port} 1\n"
+        "sentinel down-after-milliseconds lab 300\n"
+        "sentinel failover-timeout lab 2000\n"
+    )
+    here, there = (
+        rooms(redis.Sentinel([("127.0.0.1", sentinel.port)]).master_for("lab", socket_timeout=5.0))
+        for _ in range(2)
+    )
+    follower = Follower(there)
+    here.update_and_wait({"a": 1, "gone": 1})
+    here.update_and_wait({"b": 2}, ["gone"])
+    with replica.client() as client:
+        eventually(lambda: content_in(client, here.name) == {"a": 1, "b": 2})
+        version = here.version
+        master.kill()
+        here.update({"c": 3})
+        eventually(lambda: client.info("replication")["role"] == "master")
+        eventually(lambda: follower.catch_up() == {"a": 1, "b": 2, "c": 3})
+        assert there.update_and_wait({"d": 4}, timeout=20) > version
+        eventually(lambda: here.copy_content() == content_in(client, here.name))
+    assert here.copy_content() == {"a": 1, "b": 2, "c": 3, "d": 4}
