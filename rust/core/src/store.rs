@@ -163,9 +163,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             let keys = batch.marks.iter().map(|mark| mark.key.borrow());
             data.concerned(terms.by, keys, &mut displaced)
         });
-        let seen_before = data.wants_whole().then(|| data.journal.end());
+        let end = data.journal.end();
         data.journal.apply(batch, terms, &mut displaced.marks)?;
-        data.renew_memos(seen_before, &mut batch.whole, &mut displaced);
+        data.renew_memos(end, batch.marks.len(), &mut batch.whole, &mut displaced);
         data.count_change(&mut displaced);
         let Some(concerned) = concerned else { return Ok(()) };
         let woken = data.waiters.content_changed(&concerned);

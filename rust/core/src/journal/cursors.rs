@@ -41,6 +41,19 @@ pub struct Position {
     removed: u64,
 }
 
+impl Position {
+    /// Whether it is one of these, or one between them.
+    pub fn is_within(self, from: Self, to: Self) -> bool {
+        (from.live..=to.live).contains(&self.live)
+            && (from.removed..=to.removed).contains(&self.removed)
+    }
+
+    /// Whether there are live entries that the other has seen and this has not.
+    pub fn has_seen_less(self, other: Self) -> bool {
+        self.live < other.live
+    }
+}
+
 impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// Up to which version a cursor has seen the content, and how many keys all updates had named by
     /// then.
@@ -172,6 +185,26 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         }
         let neighbours = self.cursors[cursor.0].links.neighbours();
         neighbours.into_iter().flatten().any(|other| self.cursors[other].seen == seen)
+    }
+
+    /// Whether another cursor is at one of these positions, or between them. One that was opened at an
+    /// old version may be overlooked.
+    pub fn has_company_within(&self, cursor: CursorId, from: Position, to: Position) -> bool {
+        let neighbours = self.cursors[cursor.0].links.neighbours();
+        neighbours.into_iter().flatten().any(|other| self.cursors[other].seen.is_within(from, to))
+    }
+
+    /// From where on there is nothing to see but the last update, up to where that was the end.
+    ///
+    /// Of an update that named several keys and removed none, that is; of others it may say no.
+    pub fn before_last_update(&self) -> Option<Position> {
+        let first = self.entries.get(*self.located.slots.first()? as usize)?;
+        if first.version != self.version || !first.mark.fate.is_live() {
+            return None;
+        }
+        let [before, _] = first.links.neighbours();
+        let removed = self.removed.last().map_or(0, |slot| self.entries[slot].version);
+        Some(Position { live: before.map_or(0, |slot| self.entries[slot].version), removed })
     }
 
     /// Whether there is anything that the cursor has not seen.

@@ -175,7 +175,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     ) -> bool {
         let position = self.journal.position(cursor);
         let has_company = self.has_company(view, cursor);
-        harvest.whole = self.take_memo(view, position, has_company);
+        self.hope_for_more();
+        harvest.whole = self.take_memo(view, cursor, has_company);
         if harvest.whole.is_some() {
             self.journal.advance(cursor, &mut displaced.marks);
             return true;

@@ -1,6 +1,8 @@
 //! Finished forms of what several views have yet to see: made for the first of them, lent to the rest.
 //!
-//! All go with the next update, so they keep no value alive that the content does not.
+//! All go with the next update, so they keep no value alive that the content does not. That of an
+//! update itself is for all who have yet to see nothing else, which may be since several updates: a
+//! tick usually names the same keys as the last one.
 
 use std::hash::BuildHasher;
 
@@ -21,13 +23,27 @@ struct Subject {
     number: u64,
 }
 
-/// The finished form of what all cursors at one position have yet to see of one subject.
+/// After a flush, so many updates are worth a finished form; a view that looks later does without.
+const HOPE: u8 = 2;
+
+/// The finished form of what all cursors from one position to another have yet to see of one subject.
 #[derive(Debug)]
 struct Memo<W> {
-    position: Position,
+    from: Position,
+    to: Position,
     whole: W,
     /// Somebody has a reference already.
     lent: bool,
+}
+
+impl<W> Memo<W> {
+    fn at(position: Position, whole: W) -> Self {
+        Self { from: position, to: position, whole, lent: false }
+    }
+
+    fn is_for(&self, position: Position) -> bool {
+        position.is_within(self.from, self.to)
+    }
 }
 
 #[derive(Debug)]
@@ -35,11 +51,15 @@ pub(super) struct Memos<W> {
     /// For the views that are about everything.
     of_all: Option<Memo<W>>,
     others: Vec<(Subject, Memo<W>)>,
+    /// For so many updates more somebody may look who has not seen the one before.
+    hope: u8,
+    /// The last update named all keys of the one before.
+    repeats: bool,
 }
 
 impl<W> Default for Memos<W> {
     fn default() -> Self {
-        Self { of_all: None, others: Vec::new() }
+        Self { of_all: None, others: Vec::new(), hope: 0, repeats: false }
     }
 }
 
@@ -53,20 +73,28 @@ pub struct MemoTicket {
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
-    /// Whether a view may have seen everything and so expect the next change alone.
+    /// Whether a view may expect the next change alone: it has seen everything, or what it has not
+    /// seen is likely to be named again.
     #[inline]
     pub(super) fn wants_whole(&self) -> bool {
-        !self.views.is_empty() && self.journal.is_read_to_the_end()
+        let Memos { hope, repeats, .. } = self.memos;
+        !self.views.is_empty() && (self.journal.is_read_to_the_end() || (repeats && hope > 0))
     }
 
     pub(super) fn wholes(&self) -> impl Iterator<Item = &W> {
-        let Memos { of_all, others } = &self.memos;
+        let Memos { of_all, others, .. } = &self.memos;
         of_all.iter().chain(others.iter().map(|(_, memo)| memo)).map(|memo| &memo.whole)
     }
 
     fn subject(&self, topic: TopicId) -> Option<Subject> {
         let number = self.waiters.topics.number(topic)?;
         (topic != EVERYTHING).then_some(Subject { topic, number })
+    }
+
+    /// Somebody looks: it may be worth to be ready for that.
+    #[inline]
+    pub(super) fn hope_for_more(&mut self) {
+        self.memos.hope = HOPE;
     }
 
     /// Whether a finished form of what a view has yet to see would be of use to others.
@@ -99,20 +127,23 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     pub(super) fn take_memo(
         &mut self,
         view: ViewId,
-        position: Position,
+        cursor: CursorId,
         has_company: bool,
     ) -> Option<Whole<W>> {
+        let position = self.journal.position(cursor);
         let subject = self.subject(self.views[view.0].topic);
-        let Memos { of_all, others } = &mut self.memos;
+        let Memos { of_all, others, .. } = &mut self.memos;
         let memo = match subject {
-            None => of_all.as_mut(),
+            None => of_all.as_mut().filter(|memo| memo.is_for(position)),
             Some(subject) => others
                 .iter_mut()
-                .find(|(of, memo)| *of == subject && memo.position == position)
+                .find(|(of, memo)| *of == subject && memo.is_for(position))
                 .map(|(_, memo)| memo),
-        };
-        let memo = memo.filter(|memo| memo.position == position)?;
-        if has_company || subject.is_some() {
+        }?;
+        let has_company = has_company
+            || subject.is_some()
+            || self.journal.has_company_within(cursor, memo.from, memo.to);
+        if has_company {
             memo.lent = true;
             return Some(Whole::Shared(memo.whole.clone()));
         }
@@ -122,24 +153,37 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// The content has changed: finished forms are of no use any more. That of the change itself, if
-    /// it has one, becomes the new one for those who had seen everything before.
+    /// it has one, becomes the new one for those who have nothing else to see. `end` is where somebody
+    /// was who had seen everything before.
     #[inline]
     pub(super) fn renew_memos(
         &mut self,
-        position: Option<Position>,
+        end: Position,
+        named: usize,
         whole: &mut Option<W>,
         displaced: &mut Displaced<K, V, W>,
     ) {
-        let memo = position
-            .and_then(|position| whole.take().map(|whole| Memo { position, whole, lent: false }));
-        displaced.add(std::mem::replace(&mut self.memos.of_all, memo).map(|memo| memo.whole));
-        if !self.memos.others.is_empty() {
-            self.forget_others(displaced);
+        self.forget_memos(displaced);
+        if named > 1 && !self.views.is_empty() {
+            self.keep_whole(end, whole);
+        }
+    }
+
+    fn keep_whole(&mut self, end: Position, whole: &mut Option<W>) {
+        let from = self.journal.before_last_update();
+        self.memos.hope = self.memos.hope.saturating_sub(1);
+        self.memos.repeats = from.is_some_and(|from| from.has_seen_less(end));
+        if let Some(from) = from {
+            let whole = whole.take();
+            self.memos.of_all = whole.map(|whole| Memo { from, to: end, whole, lent: false });
         }
     }
 
     pub(super) fn forget_memos(&mut self, displaced: &mut Displaced<K, V, W>) {
-        self.renew_memos(None, &mut None, displaced);
+        displaced.add(self.memos.of_all.take().map(|memo| memo.whole));
+        if !self.memos.others.is_empty() {
+            self.forget_others(displaced);
+        }
     }
 
     #[cold]
@@ -159,20 +203,20 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if self.journal.end() != end {
             return;
         }
-        let Memos { of_all, others } = &mut self.memos;
+        let Memos { of_all, others, .. } = &mut self.memos;
         let Some(subject) = subject else {
             if of_all.is_none() {
-                *of_all = whole.take().map(|whole| Memo { position, whole, lent: false });
+                *of_all = whole.take().map(|whole| Memo::at(position, whole));
             }
             return;
         };
-        let is_known = others.iter().any(|(of, memo)| *of == subject && memo.position == position);
+        let is_known = others.iter().any(|(of, memo)| *of == subject && memo.is_for(position));
         let is_wanted = !is_known && others.len() < MOST_SUBJECTS;
         // The last view that was about this may have gone.
         let is_wanted =
             is_wanted && self.waiters.topics.number(subject.topic) == Some(subject.number);
         if let Some(whole) = whole.take_if(|_| is_wanted) {
-            others.push((subject, Memo { position, whole, lent: false }));
+            others.push((subject, Memo::at(position, whole)));
         }
     }
 }

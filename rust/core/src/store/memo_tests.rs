@@ -122,3 +122,70 @@ fn a_finished_form_goes_with_the_last_view_of_these_prefixes_and_is_for_no_later
     assert_eq!(Arc::strong_count(&whole), 1);
     assert_eq!(flushed(&store, others[0]).whole, None);
 }
+
+/// An update of these keys, which is done as soon as it is applied if that is of use.
+fn update(store: &Subject, keys: [&'static str; 2], whole: &str) {
+    let mut batch = Batch::new(keys.map(|key| (key, 1)), []);
+    if store.wants_whole() {
+        batch.finish(whole.into());
+    }
+    store.update(&mut batch).expect("not frozen");
+}
+
+/// A store with two views, of which the first has seen an update.
+fn store_with_views() -> (Subject, [ViewId; 2]) {
+    let store = Subject::default();
+    let views = [store.open_view(None), store.open_view(None)];
+    update(&store, ["a", "b"], "first");
+    flushed(&store, views[0]);
+    (store, views)
+}
+
+#[test]
+fn an_update_that_names_all_there_is_to_see_is_for_those_who_missed_some() {
+    let (store, [view, other]) = store_with_views();
+    update(&store, ["a", "b"], "second");
+    assert_eq!(flushed(&store, other).whole, Some(Whole::Shared("second".into())));
+    update(&store, ["a", "b"], "third");
+    // One has not seen two updates, the other one.
+    assert_eq!(flushed(&store, view).whole, Some(Whole::Shared("third".into())));
+    assert_eq!(flushed(&store, other).whole, Some(Whole::Shared("third".into())));
+}
+
+#[test]
+fn an_update_is_not_all_there_is_to_see_for_those_who_missed_other_keys() {
+    for (keys, removals) in [(vec![("c", 1)], vec![]), (vec![], vec!["b"])] {
+        let (store, [view, other]) = store_with_views();
+        store.update(&mut Batch::new(keys, removals)).expect("not frozen");
+        flushed(&store, other);
+        update(&store, ["a", "d"], "second");
+        let Harvest { marks, whole, .. } = flushed(&store, view);
+        assert_eq!((marks.len(), whole), (3, None));
+        assert_eq!(flushed(&store, other).whole, Some(Whole::Owned("second".into())));
+    }
+}
+
+#[test]
+fn a_view_that_is_far_behind_is_worth_no_finished_form() {
+    let (store, [view, _]) = store_with_views();
+    let is_wanted: Vec<bool> = (0..4)
+        .map(|_| {
+            let is_wanted = store.wants_whole();
+            update(&store, ["a", "b"], "next");
+            is_wanted
+        })
+        .collect();
+    assert_eq!(is_wanted, [true, true, false, false]);
+    assert_eq!(flushed(&store, view).whole, None);
+}
+
+#[test]
+fn nor_is_one_if_each_update_names_other_keys() {
+    let (store, [view, _]) = store_with_views();
+    for _ in 0..3 {
+        update(&store, ["c", "d"], "one");
+        assert!(!store.wants_whole());
+        update(&store, ["a", "b"], "another");
+        flushed(&store, view);
+    }
+}

@@ -32,9 +32,9 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         let concerned = data.waiters.is_any_waiting().then(|| {
             data.concerned(common, batch.marks.iter().map(|mark| mark.key.borrow()), &mut displaced)
         });
-        let seen_before = data.wants_whole().then(|| data.journal.end());
+        let end = data.journal.end();
         data.journal.replay(batch, version, by, &mut displaced.marks);
-        data.renew_memos(seen_before, &mut batch.whole, &mut displaced);
+        data.renew_memos(end, batch.marks.len(), &mut batch.whole, &mut displaced);
         if batch.marks.is_empty() {
             return Ok(());
         }
