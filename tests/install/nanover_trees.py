@@ -119,3 +119,33 @@ def nanover(request: pytest.FixtureRequest, site: Path) -> Path:
     missing = LAYOUTS[request.param]
     write(site, {name: text for name, text in NANOVER.items() if name not in missing})
     return site
+
+
+SERVER = """
+    import msgpack
+    from nanover.utilities.change_buffers import DictionaryChange
+
+    packed = []
+
+    def fallback_encoder(value):
+        if isinstance(value, complex):
+            packed.append(value)
+            return [value.real, value.imag]
+        raise TypeError(f"cannot pack {value}")
+
+    class _WebSocketClientHandler:
+        def __init__(self, websocket):
+            self.websocket = websocket
+
+        def send_state_update(self, change):
+            self.send_message({"state": change.to_dict()})
+
+        def send_message(self, message):
+            self.websocket.send(msgpack.packb(message, default=fallback_encoder))
+"""
+
+NANOVER_WITH_SERVER = {
+    **NANOVER,
+    "nanover/websocket/__init__.py": "",
+    "nanover/websocket/server.py": SERVER,
+}

@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from nanover_trees import NANOVER, Child, write
-from program_runs import Python, assert_refused, output
-from program_runs import write as write_program
+from nanover_trees import NANOVER_WITH_SERVER, SERVER, Child, write
 
 msgpack = pytest.importorskip("msgpack")
-
-SERVER = """
-    import msgpack
-    from nanover.utilities.change_buffers import DictionaryChange
-
-    packed = []
-
-    def fallback_encoder(value):
-        if isinstance(value, complex):
-            packed.append(value)
-            return [value.real, value.imag]
-        raise TypeError(f"cannot pack {value}")
-
-    class _WebSocketClientHandler:
-        def __init__(self, websocket):
-            self.websocket = websocket
-
-        def send_state_update(self, change):
-            self.send_message({"state": change.to_dict()})
-
-        def send_message(self, message):
-            self.websocket.send(msgpack.packb(message, default=fallback_encoder))
-"""
-
-NANOVER_WITH_SERVER = {
-    **NANOVER,
-    "nanover/websocket/__init__.py": "",
-    "nanover/websocket/server.py": SERVER,
-}
 
 PRELUDE = f"""
     sys.path.append({str(Path(msgpack.__file__).parents[1])!r})  # last: behind the made-up NanoVer
@@ -366,37 +334,3 @@ def test_threads_that_install_while_the_server_is_imported(encoding_child: Child
         install(encode=True)
         assert not is_own(method())
     """)
-
-
-# The runner
-
-
-def test_the_runner_encodes_when_told_to(run: Python, folder: Path) -> None:
-    write(folder, NANOVER_WITH_SERVER)
-    write_program(
-        folder,
-        "program.py",
-        """
-        import sys
-        from nanover.websocket.server import _WebSocketClientHandler
-        print(sys.argv[1:], _WebSocketClientHandler.send_state_update.__code__.co_filename)
-        """,
-    )
-    shutil.copytree(Path(msgpack.__file__).parent, folder / "msgpack")
-    for options, is_own in ([], True), (["--encode"], False):
-        result = run(*options, "program.py", "--encode")
-        arguments, file = output(result).split()
-        assert arguments == "['--encode']"
-        assert file.endswith("server.py") is is_own
-
-
-def test_the_runner_says_in_one_line_that_msgpack_is_missing(run: Python, folder: Path) -> None:
-    write_program(folder, "program.py", "raise SystemExit(1)")
-    assert_refused(run("--encode", "program.py"), "--encode", "pip install msgpack")
-
-
-def test_the_runner_with_nothing_to_encode_for_gives_the_usage(run: Python) -> None:
-    result = run("--encode")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "[--encode]" in result.stderr
-    assert result.stderr == run("-h").stdout

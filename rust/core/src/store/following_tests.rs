@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 
 use super::*;
+use crate::batch::Mark;
 
 type Subject = Store<u32, i32, (), RandomState>;
 

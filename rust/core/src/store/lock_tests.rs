@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::journal::CursorId;
 use crate::testing::{Brittle, Fragile, panic_at, soon};
 
 type Subject = Store<Fragile, Brittle, (), RandomState>;

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::batch::{Fate, Mark};
 use crate::testing::{Fragile, panic_at, soon};
 
 type Subject<V = i32> = Store<&'static str, V, (), RandomState>;
