@@ -48,6 +48,7 @@ mod change {
     pub(crate) mod finished;
     pub(crate) mod origin;
     pub(crate) mod parts;
+    pub(crate) mod pickling;
     pub(crate) mod source;
     pub(crate) mod united;
     pub(crate) mod usual;

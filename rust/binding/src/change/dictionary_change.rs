@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple, PyType};
 
 use crate::args::errors::type_name;
 use crate::bytes::codec;
@@ -13,6 +13,7 @@ use crate::change::dicts::Dicts;
 use crate::change::encode;
 use crate::change::origin::Origin;
 use crate::change::parts::Parts;
+use crate::change::pickling;
 use crate::change::source::Source;
 use crate::change::united::{united_dicts, united_sets};
 use crate::change::usual::is_class_usual;
@@ -381,32 +382,12 @@ impl DictionaryChange {
     /// As any object, except that the oldest two protocols would bypass `__new__`.
     #[pyo3(signature = (protocol, /))]
     fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i32) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let (object, reduce) = (py.get_type::<PyAny>(), intern!(py, "__reduce__"));
-        let is_reduced_otherwise = !slf.get_type().getattr(reduce)?.is(&object.getattr(reduce)?);
-        if protocol >= 2 || is_reduced_otherwise {
-            return object.call_method1(intern!(py, "__reduce_ex__"), (slf, protocol));
-        }
-        let rebuild = py.import("copyreg")?.getattr("__newobj__")?;
-        let state = slf.call_method0("__getstate__")?;
-        Ok((rebuild, (slf.get_type(),), state).into_pyobject(py)?.into_any())
+        pickling::reduced(slf, protocol)
     }
 
     /// The extra attributes, and the parts, as the protocol of `copy` and `pickle` has it.
     fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        let py = slf.py();
-        let slots = PyDict::new(py);
-        let names = py.import("copyreg")?.call_method1("_slotnames", (slf.get_type(),))?;
-        let own = ["updates", "removals"].iter().chain(slf.get().origin().names());
-        let own = PyTuple::new(py, own.collect::<Vec<_>>())?;
-        for name in names.try_iter()?.chain(own.try_iter()?) {
-            let name = name?.cast_into::<PyString>()?;
-            if let Some(value) = slf.getattr_opt(&name)? {
-                slots.set_item(name, value)?;
-            }
-        }
-        let attributes = slf.getattr("__dict__")?;
-        (attributes, slots).into_pyobject(py)
+        pickling::state(slf, slf.get().origin().names())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
