@@ -126,10 +126,10 @@ pub struct Journal<K, V, S> {
     returning: BTreeSet<(u64, u32)>,
     publishers: Publishers,
     version: u64,
-    births: u64,
     /// How many keys all updates so far have named, where each names a key once. As long as there is no
     /// cursor, a key that is removed twice at once may count twice.
     stamps: u64,
+    births: u64,
     prepared: Prepared,
     /// Where the keys of the batch at hand are; kept only to spare an allocation.
     located: Located,
