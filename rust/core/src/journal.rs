@@ -32,6 +32,9 @@ mod untold;
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
+// Entries are dropped by hand. What need not be dropped when the slab cannot grow is written to its
+// place field by field, and not copied there as a whole, which would be half of adding a key.
+use std::mem::ManuallyDrop as Kept;
 
 use slab::Slab;
 
@@ -62,7 +65,7 @@ struct Entry<K, V> {
 // It fills a line of the processor's cache, with keys and values as the binding has them.
 const _: () = assert!(size_of::<Entry<[usize; 2], &u8>>() == 64 || size_of::<usize>() != 8);
 
-impl<K, V> Linked for Entry<K, V> {
+impl<K, V> Linked for Kept<Entry<K, V>> {
     fn links(&self) -> Links {
         self.links
     }
@@ -107,7 +110,7 @@ pub struct Seen<'a, K, V> {
 #[derive(Debug)]
 pub struct Journal<K, V, S> {
     index: Index<S>,
-    entries: Slab<Entry<K, V>>,
+    entries: Slab<Kept<Entry<K, V>>>,
     live: List,
     removed: List,
     tombstones: usize,
@@ -211,13 +214,21 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         self.entries.iter().filter_map(|(_, entry)| entry.mark.fate.value())
     }
 
-    /// Forgets all entries, as if they had never been, and hands them out.
-    pub fn clear(&mut self) -> Vec<Mark<K, V>> {
+    /// Forgets all entries, as if they had never been, and hands them out. Whoever is given them must
+    /// take them all.
+    pub fn clear(&mut self) -> impl Iterator<Item = Mark<K, V>> + use<K, V, S> {
         self.index.clear();
         (self.live, self.removed, self.tombstones) = (List::EMPTY, List::EMPTY, 0);
         (self.departed, self.ghosts) = (List::EMPTY, 0);
         self.publishers.forget_keys();
-        self.entries.drain().map(|entry| entry.mark).collect()
+        let entries = std::mem::take(&mut self.entries);
+        entries.into_iter().map(|(_, entry)| Kept::into_inner(entry).mark)
+    }
+}
+
+impl<K, V, S> Drop for Journal<K, V, S> {
+    fn drop(&mut self) {
+        self.entries.drain().for_each(|entry| drop(Kept::into_inner(entry)));
     }
 }
 

@@ -352,6 +352,8 @@ mod memo_tests;
 #[cfg(all(test, not(loom)))]
 mod publisher_tests;
 #[cfg(all(test, not(loom)))]
+mod release_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]
 mod waking_tests;

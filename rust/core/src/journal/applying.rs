@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 
 use super::locating::Located;
-use super::{Entry, Journal, PublisherId, Refusal, Terms};
+use super::{Entry, Journal, Kept, PublisherId, Refusal, Terms};
 use crate::batch::{Batch, Fate, Key, Mark};
 use crate::list::{Links, NO_SLOT, short};
 
@@ -90,8 +90,10 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         marks: &[Mark<Q, V>],
         terms: Terms,
     ) -> Result<(), Refusal<K>> {
-        let entry_at =
-            |&slot: &u32| self.entries.get(slot as usize).filter(|entry| !entry.is_ghost());
+        let entry_at = |&slot: &u32| {
+            let entry: &Entry<K, V> = self.entries.get(slot as usize)?;
+            (!entry.is_ghost()).then_some(entry)
+        };
         let entries = || slots.iter().map(entry_at).zip(marks.iter().map(|mark| mark.key.borrow()));
         // A key may be named on both sides.
         let distinct = |keys: &mut dyn Iterator<Item = &K>| -> Vec<K> {
@@ -210,14 +212,14 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     #[expect(clippy::inline_always, reason = "what a call is given is made elsewhere")]
     #[inline(always)]
     fn add_entry(&mut self, key: &K, fate: Fate<V>) -> usize {
-        let slot = self.entries.insert(Entry {
+        let slot = self.entries.insert(Kept::new(Entry {
             mark: Mark { key: key.clone(), fate },
             version: self.version,
             born: self.births,
             links: Links::UNLINKED,
             by: None,
             place: 0,
-        });
+        }));
         let entries = &self.entries;
         self.index.insert_new(key, slot, |slot| &entries[slot].mark.key);
         slot

@@ -220,7 +220,9 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         let since = |list: List, seen: u64| {
             list.backwards(&self.entries).take_while(move |entry| entry.version > seen)
         };
-        since(self.live, seen.live).chain(since(self.removed, seen.removed)).map(Entry::seen)
+        since(self.live, seen.live)
+            .chain(since(self.removed, seen.removed))
+            .map(|entry| entry.seen())
     }
 
     /// The marks of what the cursor has not seen, in the same order.
@@ -238,7 +240,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     pub fn unseen_removals(&self, cursor: CursorId) -> impl Iterator<Item = Seen<'_, K, V>> {
         let seen = self.position(cursor).removed;
         let removed = self.removed.backwards(&self.entries);
-        removed.take_while(move |entry| entry.version > seen).map(Entry::seen)
+        removed.take_while(move |entry| entry.version > seen).map(|entry| entry.seen())
     }
 
     /// The cursor has seen everything now. Frees the tombstones that were kept for it alone.

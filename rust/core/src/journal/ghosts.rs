@@ -9,7 +9,7 @@
 
 use std::hash::BuildHasher;
 
-use super::{Entry, Journal};
+use super::{Entry, Journal, Kept};
 use crate::batch::{Fate, Key, Mark};
 
 /// How many ghosts are kept, the last ones. Tests reach it with few keys.
@@ -93,7 +93,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     /// Gives up a ghost.
     fn lay(&mut self, slot: usize, freed: &mut Vec<Mark<K, V>>) {
         self.revive(slot);
-        let mark = self.entries.remove(slot).mark;
+        let mark = Kept::into_inner(self.entries.remove(slot)).mark;
         self.index.remove(&mark.key, slot);
         freed.push(mark);
     }
@@ -103,7 +103,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         freed.reserve(self.ghosts);
         while let Some(slot) = self.departed.first() {
             self.revive(slot);
-            freed.push(self.entries.remove(slot).mark);
+            freed.push(Kept::into_inner(self.entries.remove(slot)).mark);
         }
     }
 }

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::memory::KEPT_CAPACITY;
-use super::{Entry, Journal};
+use super::{Entry, Journal, Kept};
 use crate::batch::{Batch, Key, Mark};
 use crate::index::Index;
 use crate::list::{MOST_ITEMS, NO_SLOT, short};
@@ -61,7 +61,7 @@ impl Guess {
     }
 
     #[inline]
-    fn check<K: Key, V>(&mut self, entries: &Slab<Entry<K, V>>, key: &K) -> Option<usize> {
+    fn check<K: Key, V>(&mut self, entries: &Slab<Kept<Entry<K, V>>>, key: &K) -> Option<usize> {
         if self.patience == 0 {
             return None;
         }

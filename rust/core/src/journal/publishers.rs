@@ -264,7 +264,7 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
     }
 
     fn disown(&mut self, slot: usize, was_live: bool) {
-        let Entry { by, place, .. } = self.entries[slot];
+        let Entry { by, place, .. } = *self.entries[slot];
         match by {
             Some(by) if was_live => {
                 if let Some(moved) = self.publishers.remove_key(by, place) {

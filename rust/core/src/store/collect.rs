@@ -44,7 +44,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
             data.journal.clear()
         };
         drop(displaced);
-        marks.into_iter().filter_map(|mark| mark.fate.into_value()).collect()
+        marks.filter_map(|mark| mark.fate.into_value()).collect()
     }
 
     /// Forgets what a view holds for itself alone.
