@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from debian import CACHE, Debian, Unavailable
@@ -26,6 +28,13 @@ WRAPPER = """\
 LD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"
 """
 
+# For what maturin does not build: it knows which of rustc's arguments zig has no use for.
+ZIG = """\
+#!/bin/sh
+export CARGO_ZIGBUILD_ZIG_COMMAND="{python}" CARGO_ZIGBUILD_ZIG_COMMAND_ARGS="-m ziglang"
+exec "{maturin}" zig {what} -- {arguments} "$@"
+"""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -38,6 +47,8 @@ class Target:
     """What has the linker, or libraries of the system."""
     linker: str = ""
     """The linker's path in these packages; if there is none, zig for wheels, `cc` for all else."""
+    zig: str = ""
+    """What zig calls the target, if it is to link the tests of the core as well."""
     maturin: tuple[str, ...] = ()
     """What maturin has to be told."""
     library: str = ""
@@ -58,6 +69,7 @@ TARGETS = {
         "aarch64-unknown-linux-gnu",
         ("manylinux", "aarch64"),
         ("libgcc-s1-arm64-cross",),
+        zig="aarch64-linux-gnu.2.17",
         maturin=("--zig", "--compatibility", "manylinux2014"),
         library="usr/aarch64-linux-gnu/lib/libgcc_s.so.1",
     ),
@@ -157,7 +169,25 @@ class Toolchain:
             # rustc looks for dlltool there.
             tools = self.path(self._target.linker).parent
             environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
+        elif self._target.zig and tests:
+            triple = self._target.triple.replace("-", "_")
+            compiler = self._zig("cc", f"-fno-sanitize=all -target {self._target.zig}")
+            environment[f"CARGO_TARGET_{triple.upper()}_LINKER"] = str(compiler)
+            environment[f"CC_{triple}"] = str(compiler)
+            environment[f"AR_{triple}"] = str(self._zig("ar"))
         return environment
+
+    def _zig(self, what: str, arguments: str = "") -> Path:
+        """Give a script that is one of zig's programs. They come with the environment we run in."""
+        maturin = Path(sys.executable).with_name("maturin")
+        if not maturin.exists() or find_spec("ziglang") is None:
+            raise Unavailable("zig is missing: pip install --group wheels")
+        script = CACHE / "toolchain" / "bin" / f"zig-{what}-{self._target.triple}"
+        script.parent.mkdir(exist_ok=True)
+        text = ZIG.format(python=sys.executable, maturin=maturin, what=what, arguments=arguments)
+        script.write_text(text)
+        script.chmod(0o755)
+        return script
 
     def _watched(self) -> list[str]:
         """Give what rustc has to be told for ThreadSanitizer, with clang's run-time library."""

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-TIMEOUT = 20
+from helpers import PATIENCE
+
+TIMEOUT = 20 * PATIENCE
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

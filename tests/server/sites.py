@@ -17,8 +17,9 @@ from websockets.typing import Subprotocol
 
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import Server, serve
+from helpers import PATIENCE
 
-SOON = 10.0
+SOON = 10.0 * PATIENCE
 """Seconds within which something happens, unless something is wrong."""
 JSON, MESSAGE_PACK = Subprotocol("change-buffers.json"), Subprotocol("change-buffers.msgpack")
 
@@ -27,11 +28,11 @@ Content = dict[str, Any]
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Make a test of a coroutine function: it has half a minute."""
+    """Make a test of a coroutine function: it has half a minute, on a usual machine."""
 
     @wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 30))
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 30 * PATIENCE))
 
     return run
 

@@ -10,7 +10,7 @@ import msgpack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers import LONGER
+from helpers import LONGER, PATIENCE
 from lines import BINARY, CLOSE, CONT, PING, PONG, TEXT, frame, open_line
 from sites import JSON, Client, Site, site, until
 
@@ -129,4 +129,4 @@ async def play(
 def test_the_server_survives_and_every_replica_is_right(
     steps: list[tuple[str, Any]], pieces: list[int], ours: list[tuple[str, Any]]
 ) -> None:
-    asyncio.run(asyncio.wait_for(play(steps, pieces, ours), 30))
+    asyncio.run(asyncio.wait_for(play(steps, pieces, ours), 30 * PATIENCE))

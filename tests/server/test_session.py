@@ -171,6 +171,20 @@ def test_what_is_followed_can_be_changed() -> None:
     assert room.groups == 1
 
 
+def test_who_follows_something_else_is_not_taken_back() -> None:
+    room = make_room()
+    ada, bob = join(room, interval="0.1"), join(room, interval="0.2")
+    taken(ada), taken(bob)
+    room.multi_view.update({"a": 1})
+    room.group(0.1, None).flush()
+    assert taken(ada) == [state(1, {"a": 1})]
+    # There is a first message of what bob follows still, from before.
+    now = state(1, {"a": 1}, complete=True)
+    assert say(ada, follow={"interval": 0.2}) == [now]
+    assert taken(join(room, interval="0.2"))[1] == now
+    assert taken(bob) == []
+
+
 @pytest.mark.parametrize(
     ("asked", "given"), [("0", 1 / 60), ("0.1", 0.1), ("1e9", 60.0), ("0.05", 0.05)]
 )

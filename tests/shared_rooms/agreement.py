@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import redis
 from change_buffers import DictionaryChangeBuffer, DictionaryChangeMultiView
 
 # Seconds in which everything has to have settled.
-SETTLED = 25.0
+SETTLED = 25.0 * float(os.environ.get("TEST_PATIENCE", "1"))
 
 
 def eventually(condition: Callable[[], Any], what: str = "", within: float = SETTLED) -> Any:

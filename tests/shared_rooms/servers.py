@@ -14,6 +14,8 @@ from pathlib import Path
 
 import redis
 
+from helpers import PATIENCE
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "change-buffers"
 
 
@@ -84,7 +86,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * PATIENCE
         while True:
             try:
                 with self.client() as client:

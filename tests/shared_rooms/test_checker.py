@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 from agreement import content_in, eventually
-from helpers import LONGER
+from helpers import LONGER, PATIENCE
 from proxy import Proxy
 from servers import Server
 
@@ -125,7 +125,7 @@ ROUGH = [*GENTLE, wipe_it, evict_a_key, fail_over]
 
 
 @pytest.mark.usefixtures("servers_there")
-@pytest.mark.timeout(180 + 60 * LONGER)
+@pytest.mark.timeout((180 + 60 * LONGER) * PATIENCE)
 @pytest.mark.parametrize(
     ("events", "seed"), [(GENTLE, 1), (ROUGH, 2), (ROUGH, 3)], ids=["gentle", "rough", "rougher"]
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers import PATIENCE
+
 TESTS = Path(__file__).parents[1]
 
 SUITES = [
@@ -47,11 +49,12 @@ EXCEPT = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(400 * PATIENCE)
 def test_they_pass_on_shared_rooms_too(shared_server):
     result = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-p", "on_redis", "--quiet", "--timeout=60"),
+            *(sys.executable, "-m", "pytest", "-p", "on_redis", "--quiet"),
+            f"--timeout={60 * PATIENCE}",
             *("-p", "no:cacheprovider", "-p", "no:xdist"),
             *("--deselect=" + each for each in deselected()),
             *SUITES,
@@ -65,7 +68,7 @@ def test_they_pass_on_shared_rooms_too(shared_server):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=380,
+        timeout=380 * PATIENCE,
         check=False,
     )
     assert result.returncode == 0, result.stdout[-6000:]

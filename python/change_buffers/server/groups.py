@@ -60,7 +60,9 @@ class Group:
         self._without = without
         self._members: dict[Session, None] = {}
         self._away: set[Session] = set()
-        self._snapshots: dict[Format, Message] = {}
+        # Each with a version that it reaches for certain.
+        self._snapshots: dict[Format, tuple[int, Message]] = {}
+        self._first_reaches = multi_view.version
         self.view = self._new_view(since)
         self.first: DictionaryChange | None = pending_in(self.view, since)
         self._spare = self.view.clone()
@@ -91,14 +93,19 @@ class Group:
         """Give what has changed since then, or everything if that is not known any more."""
         return pending_in(self._new_view(version), version)
 
-    def snapshot(self, form: Format) -> Message:
-        """Give a complete message: one for all who come before the next delivery."""
-        message = self._snapshots.get(form)
-        if message is None:
-            change = self.first or pending_in(self._new_view(None))
-            self.first = None
-            message = self._snapshots[form] = Message(form.state(change), form.is_text)
-        return message
+    def snapshot(self, form: Format, version: int = 0) -> Message:
+        """Give a complete message: one for all who come before the next delivery.
+
+        Who has been told of more already says up to which version, and is not taken back.
+        """
+        found = self._snapshots.get(form)
+        if found is None or found[0] < version:
+            reaches, change, self.first = self._first_reaches, self.first, None
+            if change is None or reaches < version:
+                reaches = self._multi_view.version
+                change = pending_in(self._new_view(None))
+            found = self._snapshots[form] = reaches, Message(form.state(change), form.is_text)
+        return found[1]
 
     def deliver(self, change: DictionaryChange) -> None:
         """Send a change that was just flushed from the view."""

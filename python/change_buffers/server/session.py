@@ -215,6 +215,8 @@ class Session:
 
     def _follow(self, version: int | None) -> bool:
         """Begin to follow; give whether it goes on from that version."""
+        # It may know all that there is by now from what it has followed.
+        known = 0 if self._group is None else self.room.multi_view.version
         self._unfollow()
         if self._echo:
             group = self.room.group(self._interval, self._prefixes)
@@ -228,7 +230,7 @@ class Session:
             change = group.first
         is_resumed = version is not None and change is not None and not change.is_complete
         if change is None:
-            self._next = group.snapshot(self.format)
+            self._next = group.snapshot(self.format, known)
         else:
             self._next = Message(self.format.state(change), self.format.is_text)
         self._group = group
