@@ -49,10 +49,7 @@ def compiler() -> dict[str, str]:
     """Give the variables with which sources are configured and built."""
     if missing := {package for tool, package in TOOLS.items() if shutil.which(tool) is None}:
         raise Unavailable(f"building for musl needs: apt install {' '.join(sorted(missing))}")
-    package = importlib.util.find_spec("ziglang")
-    if package is None or package.origin is None:
-        raise Unavailable("building for musl needs zig: pip install ziglang")
-    zig = Path(package.origin).with_name("zig")
+    zig = _zig()
     return {
         "CC": f"{zig} {COMPILER}",
         "AR": f"{zig} ar",
@@ -60,6 +57,30 @@ def compiler() -> dict[str, str]:
         # What is said to the make that started us concerns no other sources.
         "MAKEFLAGS": f"-j{os.cpu_count() or 1}",
     }
+
+
+def for_cargo() -> dict[str, str]:
+    """Give the variables with which Cargo builds programs that the loader runs."""
+    fetch_loader()
+    script = FOLDER / "cc"
+    script.write_text(f'#!/bin/sh\nexec {_zig()} {COMPILER} "$@"\n')
+    script.chmod(0o755)
+    flags = ["target-feature=-crt-static", "link-self-contained=no"]
+    flags.append(f"link-arg=-Wl,--dynamic-linker={LOADER}")
+    return {
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER": str(script),
+        "CC_x86_64_unknown_linux_musl": str(script),
+        # They would name the target, for which zig has another name.
+        "CRATE_CC_NO_DEFAULTS": "1",
+        "RUSTFLAGS": " ".join(f"-C{flag}" for flag in flags),
+    }
+
+
+def _zig() -> Path:
+    package = importlib.util.find_spec("ziglang")
+    if package is None or package.origin is None:
+        raise Unavailable("building for musl needs zig: pip install ziglang")
+    return Path(package.origin).with_name("zig")
 
 
 def fetch_loader() -> None:
