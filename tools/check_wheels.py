@@ -8,8 +8,8 @@ Each wheel is installed in an empty environment of its interpreter, with no Rust
 tests, all of them unless some are named, are those of the source distribution, unpacked anew. An
 interpreter that is not here is named in the table at the end.
 
-With `--foreign` only the wheels of this name are tested, those for Windows and for aarch64 as well,
-which takes an interpreter out of a registry and an emulator.
+With `--foreign` only the wheels of this name are tested, those for Windows, aarch64 and musl as
+well, which takes an interpreter out of a registry and an emulator, or one that is built.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def test(wheel: Wheel, sdist: Path, interpreter: Interpreter, options: list[str]
             shutil.unpack_archive(sdist, folder / "unpacked")
             (sources,) = (folder / "unpacked").iterdir()
             is_foreign = isinstance(interpreter, Foreign)
-            # Other people's programs are started by the system, which knows of no emulator.
+            # Other people's programs are started by the system, which knows of no emulator; for
+            # musl, not all are to be had.
             groups = ("packers",) if is_foreign else ("packers", "works-with")
             install_what_tests_need(python, sources, env, groups)
             if isinstance(interpreter, Foreign):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import debian_pythons
 import emulators
+import musl_python
 import windows_python
 from debian import CACHE, Debian, Unavailable, call
 from interpreters import Interpreter
@@ -49,6 +50,9 @@ def foreign(system: str, processor: str, series: str) -> Foreign:
         path = _aarch64(series)
         make = functools.partial(_venv, path)
         return Foreign(path, _version(path), False, make=make, options=PATIENT, patience=PATIENCE)
+    if (system, processor) == ("musllinux", "x86_64"):
+        path = musl_python.python(series)
+        return Foreign(path, _version(path), False, make=functools.partial(_venv, path))
     raise Unavailable(f"is for {system} on {processor}")
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import musl_libraries
 from debian import CACHE, Debian, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,6 +162,8 @@ class Toolchain:
         }
         if self._target.sanitizer:
             environment["RUSTFLAGS"] = " ".join(self._watched())
+        elif tests and self._target.platform[0] == "musllinux":
+            environment |= musl_libraries.for_cargo()
         elif self._target.linker:
             linker = self.program(self._target.linker)
             triple = self._target.triple.replace("-", "_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -79,8 +80,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         None,
     )
     header = Path(sysconfig.get_path("include"), "Python.h")
-    compiler = shutil.which("cc")
-    if compiler is None or library is None or not header.is_file():
+    # What made this interpreter is for the same C library, which is not always the machine's.
+    own, flags = (shlex.split(variables.get(name) or "") for name in ("CC", "LDFLAGS"))
+    compiler = [*own, *flags] if own and shutil.which(own[0]) else ["cc"]
+    if shutil.which(compiler[0]) is None or library is None or not header.is_file():
         pytest.skip("needs a C compiler and a Python that can be embedded")
     folder = tmp_path_factory.mktemp("embedding")
     (folder / "program.c").write_text(PROGRAM)
@@ -89,7 +92,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exported = variables["LINKFORSHARED"].split() if library.suffix == ".a" else []
     subprocess.run(
         [
-            *[compiler, "program.c", "-o", "program", f"-I{header.parent}", str(library)],
+            *[*compiler, "program.c", "-o", "program", f"-I{header.parent}", str(library)],
             *[f"-Wl,-rpath,{library.parent}", *exported, *systems],
         ],
         cwd=folder,

@@ -6,6 +6,7 @@ A wake-up from outside writes to the loop's self-pipe, a system call that whoeve
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -160,5 +161,32 @@ def test_freezing_wakes_those_who_keep_a_pace(run, kind):
             await until(task.done)
             assert isinstance(task.exception(), StopAsyncIteration)
         assert len(calls) == 1
+
+    run(main())
+
+
+def test_a_loop_that_is_quicker_than_who_asks_is_asked_once(run, buffer):
+    """In debug mode it usually is: who asks has a traceback to make, and gives the GIL away."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        ask = loop.call_soon_threadsafe
+        # What the loop is to call must not be kept: when it goes, it sees whether it was called.
+        times = []
+
+        def ask_and_linger(callback, **kwargs):
+            times.append(loop.time())
+            assert len(times) < 5, "it would go on for ever"
+            ask(callback, **kwargs)
+            time.sleep(SETTLE)
+
+        loop.call_soon_threadsafe = ask_and_linger
+        task = await start(buffer.flush_changed())
+        worker = Worker(buffer.update, {"a": 1})
+        assert (await task).updates == {"a": 1}
+        await until(lambda: not worker.is_alive())
+        worker.result()
+        del loop.call_soon_threadsafe
+        assert len(times) == 1
 
     run(main())

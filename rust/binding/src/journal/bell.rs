@@ -30,10 +30,12 @@ impl Bell {
     /// Has the loop answer soon.
     fn ask(&self, py: Python<'_>, hub: HubId) -> PyResult<()> {
         let call = Bound::new(py, Call::new((self.answer)(py, hub)))?;
-        if self.ring.call1(py, (&call,))?.is_truthy(py)? {
-            call.get().promise();
+        call.get().promise();
+        let rung = self.ring.call1(py, (&call,)).and_then(|answer| answer.is_truthy(py));
+        if !matches!(rung, Ok(true)) {
+            call.get().retract();
         }
-        Ok(())
+        rung.map(drop)
     }
 
     /// What it answers with refers weakly to the store, which leads nowhere else.

@@ -41,8 +41,16 @@ impl Call {
     }
 
     /// The loop is going to make it.
+    ///
+    /// To be said before it is asked: it may have made the call by the time that this thread goes on,
+    /// and a promise that comes after that is never kept, so that the loop would be asked again.
     pub(crate) fn promise(&self) {
         self.is_promised.store(true, Ordering::Relaxed);
+    }
+
+    /// The loop is not going to make it after all, or nobody knows.
+    pub(crate) fn retract(&self) {
+        self.is_promised.store(false, Ordering::Relaxed);
     }
 
     /// Has a loop that runs in this thread make a call soon.
@@ -93,12 +101,12 @@ impl Call {
         let call = Bound::new(py, Self::new(duty))?;
         let kwargs = PyDict::new(py);
         kwargs.set_item(intern!(py, "context"), empty_context(py)?)?;
-        let handle = match when {
+        call.get().promise();
+        match when {
             Some(when) => method.call((when, &call), Some(&kwargs)),
             None => method.call((&call,), Some(&kwargs)),
-        }?;
-        call.get().promise();
-        Ok(handle)
+        }
+        .inspect_err(|_| call.get().retract())
     }
 }
 
@@ -107,7 +115,7 @@ impl Call {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let done = self.duty.perform(py);
         if done.is_ok() || matches!(self.duty.renew(py), Ok(true)) {
-            self.is_promised.store(false, Ordering::Relaxed);
+            self.retract();
         }
         done
     }
