@@ -6,7 +6,7 @@ from threading import Lock
 
 import pytest
 
-from contenders import MODEL, OURS, Room, count, numbered
+from contenders import OURS, RIVAL, Room, count, numbered
 from measure import Compare, Timed
 
 NEARLY_LEVEL = 1 / 1.3
@@ -32,7 +32,7 @@ def come_and_go(keys: int) -> Timed:
 
 def come_and_be_searched_for(keys: int) -> Timed:
     """What there is to do where nobody knows whose a key is."""
-    multi_view = Room(MODEL, keys=keys).multi_view
+    multi_view = Room(RIVAL, keys=keys).multi_view
     return Timed(
         "update(updates); update(None, [key for key in copy() if key.startswith('own.')])",
         {"update": multi_view.update, "copy": multi_view.copy_content, "updates": OWN},
@@ -51,7 +51,7 @@ def locked_get(keys: int) -> Timed:
 
 
 def copied_get(keys: int) -> Timed:
-    return Timed("copy().get('key.9')", {"copy": Room(MODEL, keys=keys).multi_view.copy_content})
+    return Timed("copy().get('key.9')", {"copy": Room(RIVAL, keys=keys).multi_view.copy_content})
 
 
 def catch_up(keys: int) -> Timed:
@@ -120,7 +120,7 @@ def test_get_is_independent_of_keys(compare: Compare) -> None:
     )
 
 
-def test_get_of_model(compare: Compare) -> None:
+def test_get_of_rival(compare: Compare) -> None:
     compare("get, 100,000 keys", rival=copied_get(100_000), ours=get(100_000), against="a copy")
 
 
