@@ -120,6 +120,27 @@ async def test_who_asks_for_nothing_is_cut_off() -> None:
         assert not where.server._connections
 
 
+@pytest.mark.parametrize(
+    "early",
+    [
+        frame(b"{}"),
+        frame(b"{}")[:3],
+        frame(b"{}", is_masked=False),
+        frame(b"hi", PING),
+        frame(b"\x03\xe8", CLOSE),
+        b"\xff" * 20,
+    ],
+)
+@in_loop
+async def test_who_speaks_before_the_answer_is_cut_off(early: bytes) -> None:
+    async with site() as where:
+        line = await dial(where)
+        line.send(request() + early)
+        assert await line.close_code() is None
+        assert not where.server._connections
+        await where.is_well_alone()
+
+
 @in_loop
 async def test_a_connection_that_is_half_open_is_noticed() -> None:
     async with site(limits=Limits(ping_seconds=0.6)) as where, where.client("?prefix=x") as well:

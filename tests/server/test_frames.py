@@ -19,10 +19,10 @@ REQUEST = (
 SIZES = st.sampled_from([0, 1, 5, 124, 125, 126, 127, 300, 0xFFFF, 0x10000, MOST, MOST + 1])
 
 
-def opened(last: bytes = REQUEST) -> ServerProtocol:
-    """Make a protocol that has taken a request, and maybe more."""
+def opened() -> ServerProtocol:
+    """Make a protocol that has taken a request."""
     protocol = ServerProtocol(max_size=MOST)
-    protocol.receive_data(last)
+    protocol.receive_data(REQUEST)
     [request] = protocol.events_received()
     protocol.send_response(protocol.accept(request))
     protocol.data_to_send()
@@ -97,7 +97,7 @@ def alone(stream: bytes) -> tuple[list[tuple[bool, bytes]], bytes, State]:
 def test_it_is_read_as_websockets_alone_reads_it(messages, wrong, more, cuts, in_drips):
     stream = b"".join(messages) + wrong + b"".join(more)
     protocol = opened()
-    reader = FrameReader(protocol, REQUEST, MOST)
+    reader = FrameReader(protocol, MOST)
     found, begin = [], 0
     while begin < len(stream):
         end = begin + (
@@ -109,23 +109,19 @@ def test_it_is_read_as_websockets_alone_reads_it(messages, wrong, more, cuts, in
     assert (found, answers, protocol.state) == alone(stream)
 
 
-@pytest.mark.parametrize("early", [1, 5, 15])
-def test_what_comes_with_the_request_is_read_first(early):
-    first, second = frame(Opcode.BINARY, b"early bird"), frame(Opcode.BINARY, b"late")
-    last = REQUEST + first[:early]
-    reader = FrameReader(opened(last), last, MOST)
-    rest = first[early:] + second
-    assert [data for _, data in reader.read(rest)] == [b"early bird", b"late"]
-
-
-def test_a_request_that_came_in_pieces_is_no_matter():
-    reader = FrameReader(opened(), REQUEST[-2:], MOST)
-    sent = frame(Opcode.TEXT, b"one") + frame(Opcode.BINARY, b"two")
-    assert list(reader.read(sent)) == [(True, b"one"), (False, b"two")]
+def test_what_is_wrong_is_seen_before_all_of_it_is_there():
+    """Else a client could have two messages of the largest size kept at a time."""
+    protocol = opened()
+    reader = FrameReader(protocol, MOST)
+    assert list(reader.read(frame(Opcode.TEXT, bytes(MOST), fin=False))) == []
+    beginning = frame(Opcode.CONT, bytes(MOST))[:20]
+    assert list(reader.read(beginning)) == []
+    assert protocol.state is State.CLOSING
+    assert list(reader.read(frame(Opcode.BINARY, b"too late"))) == []
 
 
 def test_messages_before_one_of_too_many_fragments_are_there():
-    reader = FrameReader(opened(), REQUEST, MOST)
+    reader = FrameReader(opened(), MOST)
     sent = [frame(Opcode.BINARY, b"whole"), frame(Opcode.BINARY, b"", fin=False)]
     sent += [frame(Opcode.CONT, b"", fin=False)] * MOST_FRAGMENTS
     found = reader.read(b"".join(sent))

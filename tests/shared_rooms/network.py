@@ -30,7 +30,7 @@ def why_not() -> str | None:
 
 
 class Network:
-    """Host 0 is the switch; it can run something, too. Host N has the address 10.77.0.N+1."""
+    """Hosts from 1 on, with the addresses 10.77.0.1 and so on. Host 0 is the switch."""
 
     def __init__(self, hosts: int) -> None:
         self._ends = ExitStack()
@@ -38,7 +38,6 @@ class Network:
         try:
             self._hosts.append(self._hold(*ISOLATED))
             self._ip(0, "link", "add", "switch", "type", "bridge")
-            self._ip(0, "address", "add", f"{self.address(0)}/24", "dev", "switch")
             self._ip(0, "link", "set", "switch", "up")
             for number in range(1, hosts + 1):
                 self._hosts.append(self._hold(*self.at(0), "unshare", "--net"))
@@ -54,7 +53,7 @@ class Network:
             raise
 
     def address(self, host: int) -> str:
-        return f"10.77.0.{host + 1}"
+        return f"10.77.0.{host}"
 
     def at(self, host: int) -> tuple[str, ...]:
         """Give what to put before a command, for it to run there."""

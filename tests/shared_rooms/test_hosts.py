@@ -17,6 +17,7 @@ from other_process import OtherProcess
 from programs import running
 from servers import PROGRAMS
 
+REDIS = 4
 PORT = 6379
 LEASE = 1.5
 
@@ -48,20 +49,43 @@ print("ada saw bob go")
 """
 
 
+# Whether something listens there.
+REACH = """
+import socket, sys, time
+deadline = time.monotonic() + float(sys.argv[3])
+while True:
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()
+        break
+    except OSError:
+        if time.monotonic() > deadline:
+            sys.exit("it is not to be reached")
+        time.sleep(0.05)
+"""
+
+
+def reaches(network: Network, host: int, seconds: float) -> bool:
+    """Say whether a host reaches Redis within some time."""
+    command = [*network.at(host), sys.executable, "-c", REACH]
+    where = (network.address(REDIS), str(PORT), str(seconds))
+    return subprocess.run([*command, *where], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture
 def network(servers_there: None, tmp_path: Path) -> Iterator[Network]:
-    """Three hosts, and Redis at the switch between them."""
+    """Three hosts, and a fourth with Redis."""
     need_network()
-    with Network(3) as network, (tmp_path / "log").open("wb") as log:
+    with Network(REDIS) as network, (tmp_path / "log").open("wb") as log:
         program = next(iter(PROGRAMS.values()))
-        options = ("--port", str(PORT), "--bind", network.address(0), "--protected-mode", "no")
+        options = ("--port", str(PORT), "--bind", network.address(REDIS), "--protected-mode", "no")
         redis = subprocess.Popen(
-            [*network.at(0), program, *options, "--save", "", "--dir", str(tmp_path)],
+            [*network.at(REDIS), program, *options, "--save", "", "--dir", str(tmp_path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
         try:
+            assert reaches(network, 1, 20)
             yield network
         finally:
             redis.kill()
@@ -70,7 +94,7 @@ def network(servers_there: None, tmp_path: Path) -> Iterator[Network]:
 
 @pytest.fixture
 def url(network: Network) -> str:
-    return f"redis://{network.address(0)}:{PORT}/0"
+    return f"redis://{network.address(REDIS)}:{PORT}/0"
 
 
 @pytest.fixture
@@ -88,6 +112,14 @@ def processes(network: Network, url: str) -> Iterator[list[OtherProcess]]:
 def have(processes: list[OtherProcess], content: dict[str, Any]) -> None:
     for process in processes:
         eventually(lambda process=process: process.ask("content") == content)
+
+
+def test_a_cable_is_that_of_one_host(network):
+    network.pull(1)
+    assert not reaches(network, 1, 1)
+    assert reaches(network, 2, 1)
+    network.plug(1)
+    assert reaches(network, 1, 5)
 
 
 def test_a_host_whose_cable_is_pulled_comes_back(network, processes):

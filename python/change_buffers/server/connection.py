@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from websockets.datastructures import Headers, MultipleValuesError
@@ -111,10 +112,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._frames is not None:
             self._receive(self._frames, data)
             return
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, HTTPRequest):
-                self._answer(event, data)
+        protocol = self._protocol
+        protocol.receive_data(data)
+        events = protocol.events_received()
+        if events and isinstance(events[0], HTTPRequest):
+            is_all = len(events) == 1 and not protocol.reader.buffer and not protocol.parser_exc
+            self._answer(events[0], is_all)
         self._flush_protocol()
 
     def eof_received(self) -> bool:
@@ -132,17 +135,20 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The line is free."""
         self._is_paused = False
-        if self._kept < KEPT_AT_MOST:
-            self._keep(self._kept * 2)
         # An encrypted line may say so in the middle of a write.
         asyncio.get_running_loop().call_soon(self._go_on)
+        if self._rest is None:
+            self._blocked = time.monotonic()  # all of that has been taken
+        if self._kept < KEPT_AT_MOST:
+            self._keep(self._kept * 2)
 
     def _keep(self, size: int) -> None:
         """Have the system keep so much of what is on its way."""
         self._kept = size
         line = self._transport.get_extra_info("socket")
         if line is not None:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+            with suppress(OSError):  # it may be broken by now
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     # From the client.
 
@@ -174,7 +180,7 @@ class Connection(asyncio.BufferedProtocol):
 
     # The beginning.
 
-    def _answer(self, request: HTTPRequest, data: bytes) -> None:
+    def _answer(self, request: HTTPRequest, is_all: bool) -> None:
         path, _, query = request.path.partition("?")
         if "Upgrade" not in request.headers:
             # Older versions of websockets take nothing but GET.
@@ -200,7 +206,11 @@ class Connection(asyncio.BufferedProtocol):
         if response.status_code != 101:
             self._protocol.send_response(response)
             return
-        self._frames = FrameReader(self._protocol, data, self._server.room.limits.message_bytes)
+        if not is_all:
+            log.warning("%s: spoke before it was answered", asked.remote)
+            self._transport.abort()
+            return
+        self._frames = FrameReader(self._protocol, self._server.room.limits.message_bytes)
         # Until it is known what they may do, nothing is read.
         self._transport.pause_reading()
         self._admission = asyncio.get_running_loop().create_task(self._admit(asked, response))

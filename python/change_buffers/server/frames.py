@@ -1,7 +1,7 @@
 """What a client sends, in messages.
 
 Most messages are one frame each: those are read here. All other frames, such as fragments, pings
-and what is wrong, are left to `websockets`, which is given one whole frame at a time.
+and what is wrong, are left to `websockets`, which is given one at a time, as far as it is there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 MOST_FRAGMENTS = 1000
-END_OF_REQUEST = b"\r\n\r\n"
 LAST, MASKED, LENGTH, OPCODE = 0x80, 0x80, 0x7F, 0x0F
 UNMASKED = -1
 WHOLE = {LAST | Opcode.TEXT: True, LAST | Opcode.BINARY: False}
@@ -33,19 +32,18 @@ class FrameReader:
     """Reads what a client sends once it has a WebSocket.
 
     Args:
-        protocol: That of the connection, which has taken the request.
-        last: What arrived last, with the end of the request.
+        protocol: That of the connection, which has taken the request, and nothing else yet.
         most: The bytes that a message may have.
     """
 
-    def __init__(self, protocol: ServerProtocol, last: bytes, most: int) -> None:
+    def __init__(self, protocol: ServerProtocol, most: int) -> None:
         self._protocol = protocol
         self._most = most
         self._waiting = bytearray()
         self._fragments: list[bytes] = []
-        self._is_text = self._is_fragmented = False
-        # If the protocol has the beginning of a frame already, it has to be given all that follows.
-        self._passes_on = last.find(END_OF_REQUEST) != len(last) - len(END_OF_REQUEST)
+        self._is_text = self._is_fragmented = self._is_over = False
+        # So many bytes more are of a frame that the protocol has the beginning of.
+        self._rest = 0
 
     def read(self, data: bytes | bytearray) -> Iterator[Message]:
         """Give the messages that are complete with this, and none once the line is being closed.
@@ -53,14 +51,17 @@ class FrameReader:
         Raises:
             FragmentsError: A message has.
         """
-        if self._passes_on:
+        if self._is_over:
             yield from self._pass_on(data)
             return
         waiting = self._waiting
         if waiting:
             waiting += data
             data = waiting
-        begin, size = 0, len(data)
+        begin, size = min(self._rest, len(data)), len(data)
+        if begin:
+            self._rest -= begin
+            yield from self._pass_on(data[:begin])
         while size - begin >= 2:
             first, second = data[begin], data[begin + 1]
             length, body = second & LENGTH if second & MASKED else UNMASKED, begin + 6
@@ -72,17 +73,21 @@ class FrameReader:
                 length = int.from_bytes(data[begin + 2 : begin + 2 + wide], "big")
             if not 0 <= length <= self._most:
                 # This is the end, and the protocol knows how to say so.
-                self._passes_on = True
+                self._is_over = True
                 yield from self._pass_on(data[begin:])
                 begin = size
                 break
             end = body + length
-            if size < end:
-                break
             is_text = WHOLE.get(first)
             if is_text is None or self._is_fragmented:
-                self._note(first)
+                # What is wrong with it may be seen before all of it is there.
+                if first & OPCODE in DATA:
+                    self._is_fragmented = not first & LAST
+                self._rest = max(0, end - size)
+                end = min(end, size)
                 yield from self._pass_on(data[begin:end])
+            elif size < end:
+                break
             elif self._protocol.state is State.OPEN:
                 yield is_text, unmask(data[body:end], data[body - 4 : body])
             begin = end
@@ -90,10 +95,6 @@ class FrameReader:
             del waiting[:begin]
         elif begin < size:
             waiting += data[begin:]
-
-    def _note(self, first: int) -> None:
-        if first & OPCODE in DATA:
-            self._is_fragmented = not first & LAST
 
     def _pass_on(self, data: bytes | bytearray) -> Iterator[Message]:
         self._protocol.receive_data(data)
@@ -107,5 +108,7 @@ class FrameReader:
                 self._fragments.clear()
                 raise FragmentsError(f"a message has at most {MOST_FRAGMENTS} fragments")
             if frame.fin:
-                yield self._is_text, b"".join(self._fragments)
+                message = b"".join(self._fragments)
                 self._fragments.clear()
+                if self._protocol.state is State.OPEN:
+                    yield self._is_text, message
