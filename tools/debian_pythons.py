@@ -67,25 +67,54 @@ def build_free_threaded(debian: Debian, series: str, target: Path, work: Path) -
     missing = {package for tool, package in BUILD_NEEDS.items() if shutil.which(tool) is None}
     if missing:
         raise Unavailable(f"building Python needs: apt install {' '.join(sorted(missing))}")
-    unpack_source(debian, series, work)
-    log = work.with_suffix(".log")
-    print(f"  building Python {series}t, which takes ten minutes; see {log}", flush=True)
-    call("./configure", "--disable-gil", f"--prefix={target}", cwd=work, log=log)
-    call("make", f"-j{os.cpu_count() or 1}", cwd=work, log=log)
-    shutil.rmtree(target, ignore_errors=True)
-    call("make", "install", cwd=work, log=log)
-    modules = "import ctypes, ensurepip, sqlite3, ssl, venv, zlib"
-    try:
-        call(str(target / "bin" / f"python{series}t"), "-c", modules)
-    except Unavailable as error:
-        shutil.rmtree(target)
-        raise Unavailable(f"built incomplete ({error}): apt install {HEADERS}") from None
-    shutil.rmtree(work)
+    unpack_source(debian, f"python{series}", work)
+    build(
+        work,
+        target / "bin" / f"python{series}t",
+        "--disable-gil",
+        modules="ctypes, ensurepip, sqlite3, ssl, venv, zlib",
+        remedy=f"apt install {HEADERS}",
+    )
 
 
-def unpack_source(debian: Debian, series: str, work: Path) -> None:
-    """Unpack the newest source of a series into a folder."""
+def unpack_source(debian: Debian, package: str, work: Path) -> None:
+    """Unpack the newest source of a package into a folder."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    archive = debian.source(f"python{series}", work)
+    archive = debian.source(package, work)
     call("tar", "--extract", "--file", str(archive), "--strip-components=1", cwd=work)
+
+
+def build(
+    source: Path,
+    python: Path,
+    *options: str,
+    modules: str,
+    remedy: str = "",
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Build the sources in a folder, which goes then, and install the interpreter of this path.
+
+    Raises:
+        Unavailable: It can't be built, or it lacks one of the modules; that is what the remedy is
+            for.
+    """
+    target = python.parents[1]
+    log = source.with_name(f"{source.name}.log")
+    print(f"  building {python.name}, which takes up to ten minutes; see {log}", flush=True)
+
+    def run(*command: str) -> None:
+        call(*command, cwd=source, log=log, env=environment)
+
+    run("./configure", f"--prefix={target}", *options)
+    run("make", f"-j{os.cpu_count() or 1}")
+    shutil.rmtree(target, ignore_errors=True)
+    run("make", "install")
+    try:
+        call(str(python), "-c", f"import {modules}")
+    except Unavailable as error:
+        shutil.rmtree(target)
+        raise Unavailable(
+            f"{python.name} was built incomplete ({error}) {remedy}".rstrip()
+        ) from None
+    shutil.rmtree(source)

@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from debian import CACHE, Debian, Unavailable, call
+from debian_pythons import unpack_source
 
 FOLDER = CACHE / "musl"
 LOADER = FOLDER / "loader" / "usr" / "lib" / "ld-musl-x86_64.so.1"
@@ -106,10 +107,7 @@ def build(work: Path) -> None:
 
 def _unpacked(package: str, work: Path) -> Path:
     folder = work / package
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    archive = Debian(CACHE / "debian").source(package, folder)
-    call("tar", "--extract", "--file", str(archive), "--strip-components=1", cwd=folder)
+    unpack_source(Debian(CACHE / "debian"), package, folder)
     return folder
 
 

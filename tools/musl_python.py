@@ -8,45 +8,34 @@ from pathlib import Path
 
 import debian_pythons
 import musl_libraries
-from debian import CACHE, Debian, Unavailable, call
+from debian import CACHE, Debian, Unavailable
 from musl_libraries import LIBRARIES, LOADER
 
 # Musl gives a thread 128 KB, in which Python overflows before it counts to its limit of recursion.
 # Alpine's Python asks for a megabyte, and so does this.
 STACK = "-Wl,-z,stack-size=0x100000"
 
-MODULES = "import asyncio, ctypes, ensurepip, hashlib, socket, ssl, venv, zlib"
+MODULES = "asyncio, ctypes, ensurepip, hashlib, socket, ssl, venv, zlib"
 
 
 def python(series: str) -> Path:
     """Give the path of CPython for musl, found or built."""
-    folder = musl_libraries.FOLDER / f"python{series}"
-    path = folder / "bin" / f"python{series}"
+    path = musl_libraries.FOLDER / f"python{series}" / "bin" / f"python{series}"
     if not path.exists():
         if platform.machine() != "x86_64":
             raise Unavailable(f"no CPython for musl on x86_64 runs on {platform.machine()}")
-        _build(series, folder, CACHE / "debian" / "build-musl")
+        _build(path, CACHE / "debian" / "build-musl")
     return path
 
 
-def _build(series: str, target: Path, work: Path) -> None:
+def _build(python: Path, work: Path) -> None:
     environment = _environment()
     musl_libraries.fetch_loader()
     musl_libraries.build(work)
-    source = work / f"python{series}"
-    debian_pythons.unpack_source(Debian(CACHE / "debian"), series, source)
-    log = source.with_name(f"{source.name}.log")
-    print(f"building Python {series} for musl, which takes minutes; see {log}", flush=True)
-    options = ["--disable-test-modules", f"--with-openssl={LIBRARIES}", f"--prefix={target}"]
-    call("./configure", *options, cwd=source, log=log, env=environment)
-    call("make", cwd=source, log=log, env=environment)
-    shutil.rmtree(target, ignore_errors=True)
-    call("make", "install", cwd=source, log=log, env=environment)
-    try:
-        call(str(target / "bin" / f"python{series}"), "-c", MODULES)
-    except Unavailable as error:
-        shutil.rmtree(target)
-        raise Unavailable(f"Python {series} for musl was built incomplete: {error}") from None
+    source = work / python.name
+    debian_pythons.unpack_source(Debian(CACHE / "debian"), python.name, source)
+    options = ("--disable-test-modules", f"--with-openssl={LIBRARIES}")
+    debian_pythons.build(source, python, *options, modules=MODULES, environment=environment)
     shutil.rmtree(work)
 
 

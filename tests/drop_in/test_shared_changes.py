@@ -127,6 +127,29 @@ def test_a_change_in_between_reaches_those_who_have_not_flushed(multi_view, view
     assert flush(views[1]) == flush(views[2]) == (merged, {"key 1"})
 
 
+def test_views_that_missed_different_updates_of_the_same_keys_get_the_last(multi_view, views):
+    for turn in range(9):
+        everything = dict.fromkeys(MANY, turn)
+        multi_view.update(everything)
+        # One has one update to see, another one three, and of each the same is left.
+        for view in (views[0], views[1 + turn % 2]):
+            assert flush_and_vandalise(view) == (everything, set())
+        with multi_view.create_view() as late:
+            assert flush_and_vandalise(late) == (everything, set())
+    assert flush(views[3]) == (everything, set())
+
+
+def test_an_update_that_names_less_than_was_missed_is_not_all(multi_view, views):
+    others = {f"other {number}": number for number in range(5)}
+    for turn in range(6):
+        updates = MANY if turn % 3 else others
+        multi_view.update(updates)
+        assert flush_and_vandalise(views[0]) == (updates, set())
+        if turn % 2:
+            assert flush(views[1])[0] == ({**others, **MANY} if turn != 5 else MANY)
+    assert flush(views[2])[0] == {**others, **MANY}
+
+
 def test_a_view_that_comes_late_does_not_get_what_others_expect(multi_view, views):
     multi_view.update(MANY)
     flush(views[0])
@@ -172,6 +195,14 @@ def test_a_released_value_is_not_kept_for_others(multi_view, views, put, release
         flush(view)
     multi_view.update(*release)
     assert reference() is None
+
+
+def test_a_replaced_value_is_not_kept_though_the_same_keys_are_named_again(views, put):
+    for turn in range(8):
+        before = put()
+        flush(views[turn % 3])
+        put()
+        assert before() is None
 
 
 def test_a_value_that_is_no_content_is_kept_until_all_have_got_it(multi_view, views, put):

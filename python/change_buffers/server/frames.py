@@ -49,7 +49,7 @@ class FrameReader:
         """Give the messages that are complete with this, and none once the line is being closed.
 
         Raises:
-            FragmentsError: A message has.
+            FragmentsError: A message has too many fragments.
         """
         if self._is_over:
             yield from self._pass_on(data)

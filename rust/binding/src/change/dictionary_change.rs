@@ -15,7 +15,7 @@ use crate::change::origin::Origin;
 use crate::change::parts::Parts;
 use crate::change::pickling;
 use crate::change::source::Source;
-use crate::change::united::{united_dicts, united_sets};
+use crate::change::united::{attributes, united_dicts, united_sets};
 use crate::change::usual::is_class_usual;
 use crate::kept::encoding::Encoding;
 use crate::release::release;
@@ -141,20 +141,6 @@ impl DictionaryChange {
         // With the lock released: a destructor may look at this change.
         replaced.release();
     }
-}
-
-/// The parts of what may be a change of another class.
-fn attributes(other: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
-    let part = |name| {
-        other.getattr(name).map(Bound::unbind).map_err(|error| {
-            if !error.is_instance_of::<PyAttributeError>(other.py()) {
-                return error;
-            }
-            let name = type_name(other);
-            PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
-        })
-    };
-    Ok((part("updates")?, part("removals")?))
 }
 
 #[pymethods]

@@ -1,8 +1,25 @@
 //! Two parts of changes made into one, without looking at every key where Python need not.
 
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
+
+use crate::args::errors::type_name;
+
+/// The parts of what may be a change of another class.
+pub(crate) fn attributes(other: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let part = |name| {
+        other.getattr(name).map(Bound::unbind).map_err(|error| {
+            if !error.is_instance_of::<PyAttributeError>(other.py()) {
+                return error;
+            }
+            let name = type_name(other);
+            PyTypeError::new_err(format!("other must be a DictionaryChange, not {name}"))
+        })
+    };
+    Ok((part("updates")?, part("removals")?))
+}
 
 /// A new dictionary of both, of which the other wins.
 pub(crate) fn united_dicts<'py>(
