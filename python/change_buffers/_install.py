@@ -28,6 +28,7 @@ from importlib.util import module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from change_buffers._finders import take_out
 from change_buffers._nanover_modules import (
     MODULE,
     PARENT,
@@ -218,8 +219,7 @@ class _Importer(MetaPathFinder, Loader):
 
     def stop(self) -> None:
         """Stop to serve our module. What can be seen of it stays."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        take_out(self)
 
     def clear(self) -> None:
         """Take away or put back whatever can be seen of our module."""

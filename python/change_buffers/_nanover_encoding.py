@@ -25,6 +25,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from change_buffers._core import DictionaryChange
+from change_buffers._finders import take_out
 from change_buffers.codecs import MessagePackCodec
 
 __all__ = ["TESTED_WITH", "ServerEncoding"]
@@ -63,8 +64,7 @@ class ServerEncoding(MetaPathFinder):
 
     def remove(self) -> None:
         """Put the method back, wherever it is still ours."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        take_out(self)
         with self._lock:
             self._is_installed = False
             for kind, own, ours in self._replaced:

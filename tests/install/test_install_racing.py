@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanover_trees import NANOVER, Child, write
+from nanover_trees import NANOVER, NANOVER_WITH_SERVER, Child, write
 
 IMPORTING = """
     from change_buffers._install import _Importer
@@ -90,6 +90,26 @@ def test_uninstalling_amid_an_import_leaves_no_trace(
             assert snapshot() == before
         """,
     )
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_uninstalling_amid_an_import_hides_nothing_from_it(
+    child: Child, site: Path, encode: bool
+) -> None:
+    """What is imported may be anything, and the one who finds it is the last to be asked."""
+    write(site, {**NANOVER_WITH_SERVER, "msgpack.py": "", "elsewhere.py": ""})
+    child(f"""
+        nanover_is_installed()
+        install(encode={encode})
+
+        class Uninstalling:
+            def find_spec(self, *arguments):
+                uninstall()
+
+        last = len(sys.meta_path) - 1
+        sys.meta_path.insert(last, Uninstalling())
+        assert importlib.util.find_spec("elsewhere") is not None
+    """)
 
 
 def test_uninstalling_before_an_import_is_quite_done_leaves_no_trace(

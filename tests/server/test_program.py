@@ -153,7 +153,7 @@ def test_a_port_in_use_is_said_on_one_line() -> None:
     assert len(err.splitlines()) == 1
     # Windows says it in another way, and in the language of whoever is there.
     number = errno.EADDRINUSE
-    said = f"errno {number}" if sys.platform == "win32" else os.strerror(number).lower()
+    said = f"error {number}]" if sys.platform == "win32" else os.strerror(number).lower()
     assert said in err.lower()
 
 

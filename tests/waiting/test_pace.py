@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import time
 from fractions import Fraction
@@ -226,28 +227,36 @@ def test_idle_time_is_not_saved_up(source, receive):
 
 @pytest.mark.parametrize("run_one", RUNNERS)
 def test_many_tasks_each_keep_their_own_pace(multi_view, run_one):
-    intervals = [0, 0.005, 0.0101, 0.02, 0.05]
+    intervals = [0, 0.005, 0.0101, 0.02, 0.05] * 10
+    deliveries = [0] * len(intervals)
+    quick, slow = slice(0, None, 5), slice(4, None, 5)
 
-    async def follow(interval):
-        deliveries = 0
+    async def follow(number, interval):
         started = time.monotonic()
         async for _ in multi_view.subscribe_changes(interval):
-            deliveries += 1
-            assert time.monotonic() - started >= (deliveries - 1) * interval - RESOLUTION
-        return deliveries
+            deliveries[number] += 1
+            assert time.monotonic() - started >= (deliveries[number] - 1) * interval - RESOLUTION
 
     async def main():
-        tasks = await start(*(follow(interval) for interval in intervals * 10))
-        deadline = time.monotonic() + 0.3
+        tasks = await start(*itertools.starmap(follow, enumerate(intervals)))
+        soonest = time.monotonic() + 0.3
+        # On a machine that is busy with other things all are slow for a while.
+        latest = soonest + HANG / 4
         i = 0
-        while time.monotonic() < deadline:
+        while (now := time.monotonic()) < latest:
+            if (
+                now >= soonest
+                and min(deliveries[slow]) >= 2
+                and max(deliveries[slow]) < min(deliveries[quick])
+            ):
+                break
             multi_view.update({"a": (i := i + 1)})
             await asyncio.sleep(0.001)
         multi_view.freeze()
-        deliveries = await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
         # All come to something, the quicker ones to more.
-        assert min(deliveries[4::5]) >= 2
-        assert min(deliveries[0::5]) > max(deliveries[4::5])
+        assert min(deliveries[slow]) >= 2
+        assert min(deliveries[quick]) > max(deliveries[slow])
 
     run_one(main())
 
