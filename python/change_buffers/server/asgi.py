@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
 from change_buffers.server.access import Authorize, Request, parse_query
-from change_buffers.server.formats import JSON, MessagePack
+from change_buffers.server.formats import agreed_subprotocol
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.limits import Limits
 from change_buffers.server.messages import shortened
@@ -22,8 +22,6 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
 
 
 def asgi_app(
@@ -102,8 +100,7 @@ class _Visit:
             log.warning("refused a page from %s", headers.get("origin"))
             await self._close(POLICY, "pages from there may not connect")
             return
-        offered = scope.get("subprotocols") or ()
-        subprotocol = next((ours for ours in SUBPROTOCOLS if ours in offered), None)
+        subprotocol = agreed_subprotocol(scope.get("subprotocols") or ())
         remote = (scope.get("client") or ("",))[0]
         try:
             query = parse_query(scope.get("query_string", b"").decode("latin1"))

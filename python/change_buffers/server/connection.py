@@ -25,7 +25,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from change_buffers.server.access import Permission, Request, parse_query
-from change_buffers.server.formats import JSON, MessagePack
+from change_buffers.server.formats import agreed_subprotocol
 from change_buffers.server.frames import FragmentsError, FrameReader
 from change_buffers.server.incoming import Refusal
 from change_buffers.server.messages import Message, shortened
@@ -44,37 +44,35 @@ PIECE = 1 << 17
 KEPT_AT_FIRST, KEPT_AT_MOST = 1 << 16, 1 << 19
 """Bytes on their way: by itself a system keeps megabytes for who does not read. For who does, it is
 twice as much each time the line was full and is free again."""
-SUBPROTOCOLS = (MessagePack.subprotocol, JSON.subprotocol)
 INVALID_DATA = 1007
 
 
 def _pick(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Choose the first of ours that a client offers; it need not offer any."""
-    return next((ours for ours in map(Subprotocol, SUBPROTOCOLS) if ours in offered), None)
+    return cast("Subprotocol | None", agreed_subprotocol(offered))
 
 
 class Connection(asyncio.BufferedProtocol):
     """One TCP connection: a WebSocket once it has asked for that, else a page."""
 
     def __init__(self, server: Server) -> None:
-        limits = server.room.limits
-        self._server = server
-        self._protocol = ServerProtocol(
-            select_subprotocol=_pick,
-            max_size=limits.message_bytes,
-            logger=logging.getLogger("change_buffers.server.websockets"),
-        )
-        self._session: Session | None = None
-        self._admission: asyncio.Task[None] | None = None
-        self._transport: asyncio.Transport
-        self._frames: FrameReader | None = None
+        # What every message needs is set first: so it is in one place, and not in a cache by then.
+        self._is_open = self._is_paused = self._is_deaf = False
         # What is being sent: the rest of a frame, and what has to wait for the end of it.
         self._rest: memoryview | None = None
-        self._controls: list[bytes] = []
-        self._is_paused = self._is_deaf = False
-        now = time.monotonic()
-        self._begun = self._heard = now
+        self._transport = cast("asyncio.Transport", None)  # until there is somebody
+        self._server = server
+        self._frames: FrameReader | None = None
+        self._session: Session | None = None
+        self._heard = time.monotonic()
         self._pinged: float | None = None
+        self._protocol = ServerProtocol(
+            select_subprotocol=_pick,
+            max_size=server.room.limits.message_bytes,
+            logger=logging.getLogger("change_buffers.server.websockets"),
+        )
+        self._admission: asyncio.Task[None] | None = None
+        self._controls: list[bytes] = []
+        self._begun = self._heard
         self._blocked: float | None = None
         self._closing: float | None = None
 
@@ -110,7 +108,11 @@ class Connection(asyncio.BufferedProtocol):
         self._pinged = None
         data = bytes(self._server.scratch[:nbytes])
         if self._frames is not None:
-            self._receive(self._frames, data)
+            message = self._frames.whole(data)
+            if message is None or not self._is_open:
+                self._receive(self._frames, data)
+            elif self._session is not None:
+                self._hand_on(self._session, *message)
             return
         protocol = self._protocol
         protocol.receive_data(data)
@@ -229,8 +231,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.is_closing():
             return
         self._protocol.send_response(response)
-        self._write_all(self._protocol.data_to_send())
         self._transport.resume_reading()
+        self._flush_protocol()
         if permission is None:
             self._close(POLICY, "you may not enter")
         else:
@@ -274,7 +276,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._blocked is not None:
             self._blocked = None
             session.taken()
-        while self._protocol.state is State.OPEN and (message := session.take()) is not None:
+        while self._is_open and (message := session.take()) is not None:
             frame = message.frame or self._framed(message)
             if len(frame) > WHOLE:
                 self._rest = memoryview(frame)
@@ -290,10 +292,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, message: Message) -> bool:
         """Send a message if nothing else is on its way: what `_go_on` does, but quicker."""
-        if self._is_paused or self._rest is not None or self._protocol.state is not State.OPEN:
+        if self._is_paused or self._rest is not None or not self._is_open:
             return False
         frame = message.frame or self._framed(message)
-        if len(frame) > WHOLE or self._transport.is_closing():
+        if len(frame) > WHOLE:
             return False
         self._transport.write(frame)
         return True
@@ -323,6 +325,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _flush_protocol(self) -> None:
         """Send what the protocol has to say, pongs and goodbyes."""
+        self._is_open = self._protocol.state is State.OPEN
         data = self._protocol.data_to_send()
         if not data:
             return

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -173,6 +173,12 @@ class JSON(Format):
         if self._default is None:
             raise TypeError(f"cannot encode {type(value).__name__}")
         return self._default(value)
+
+
+def agreed_subprotocol(offered: Sequence[str]) -> str | None:
+    """Choose the first of ours that a client offers; it need not offer any."""
+    ours = (MessagePack.subprotocol, JSON.subprotocol)
+    return next((subprotocol for subprotocol in ours if subprotocol in offered), None)
 
 
 def _in_json(value: Any) -> Any:

@@ -44,6 +44,20 @@ class FrameReader:
         self._is_text = self._is_fragmented = self._is_over = False
         # So many bytes more are of a frame that the protocol has the beginning of.
         self._rest = 0
+        self._is_between = True  # nothing has begun that is not complete
+
+    def whole(self, data: bytes) -> Message | None:
+        """Give the message if this is just one, which nearly everything is; else `read` it."""
+        if not self._is_between or len(data) < 6:
+            return None
+        is_text, length, body = WHOLE.get(data[0]), data[1] - MASKED, 6
+        if length == 126:
+            length, body = int.from_bytes(data[2:4], "big"), 8
+        elif length == 127:
+            return None
+        if is_text is None or body + length != len(data) or not 0 <= length <= self._most:
+            return None
+        return is_text, unmask(data[body:], data[body - 4 : body])
 
     def read(self, data: bytes | bytearray) -> Iterator[Message]:
         """Give the messages that are complete with this, and none once the line is being closed.
@@ -51,6 +65,7 @@ class FrameReader:
         Raises:
             FragmentsError: A message has too many fragments.
         """
+        self._is_between = False
         if self._is_over:
             yield from self._pass_on(data)
             return
@@ -95,6 +110,7 @@ class FrameReader:
             del waiting[:begin]
         elif begin < size:
             waiting += data[begin:]
+        self._is_between = not (waiting or self._rest or self._is_fragmented or self._is_over)
 
     def _pass_on(self, data: bytes | bytearray) -> Iterator[Message]:
         self._protocol.receive_data(data)

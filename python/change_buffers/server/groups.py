@@ -117,16 +117,14 @@ class Group:
         for session in list(members):
             if session not in members:
                 continue  # it has gone meanwhile
-            if session.is_behind:
-                del members[session]
-                self._away.add(session)
-                session.fall_out(before.clone())
-                continue
             form = session.format
             message = messages.get(form)
             if message is None:
                 message = messages[form] = Message(form.state(change), form.is_text)
-            session.offer(message)
+            if not session.offer(message):
+                del members[session]
+                self._away.add(session)
+                session.fall_out(before.clone())
 
     def flush(self) -> None:
         """Deliver what is pending, whatever the pace."""

@@ -48,11 +48,15 @@ class Holdings:
 
     def _with(self, incoming: Incoming) -> tuple[int, int]:
         known, total, keys = self._sizes, self._bytes, len(self._sizes)
-        removals = frozenset(incoming.removals)
+        removals = frozenset(incoming.removals) if incoming.removals else ()
         for key, size in incoming.sizes.items():
             if key not in removals:
-                keys += key not in known
-                total += size - known.get(key, 0)
+                before = known.get(key)
+                if before is None:
+                    keys += 1
+                    total += size
+                else:
+                    total += size - before
         for key in removals:
             if key in known:
                 keys -= 1

@@ -68,23 +68,22 @@ BYTES_PER_UPDATE = 4096
 class Allowance:
     """What a client may still do: it grows with time, up to a burst's worth."""
 
-    __slots__ = ("_left", "_most", "_rate", "_then")
+    __slots__ = ("_burst", "_rate", "_whole_at")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._rate = limits.updates_per_second
-        self._most = self._left = self._rate * limits.burst_seconds
-        self._then = now
+        self._burst = limits.burst_seconds
+        self._whole_at = now  # from then on all of it is there again
 
     def take(self, amount: float, now: float) -> bool:
         """Take so much of it, and say whether it was there.
 
         What was refused is taken too: whoever goes on regardless gets ever less.
         """
-        self._left = min(self._most, self._left + (now - self._then) * self._rate) - amount
-        self._then = now
-        return self._left >= 0
+        whole_at = self._whole_at
+        self._whole_at = whole_at = (whole_at if whole_at > now else now) + amount / self._rate
+        return whole_at - now <= self._burst
 
-    @property
-    def is_abused(self) -> bool:
-        """Whether a whole burst more than allowed was asked for."""
-        return self._left < -self._most
+    def is_abused(self, now: float) -> bool:
+        """Say whether a whole burst more than allowed was asked for."""
+        return self._whole_at - now > 2 * self._burst

@@ -30,11 +30,10 @@ from change_buffers.server.incoming import (
 from change_buffers.server.limits import Allowance
 from change_buffers.server.messages import Message
 from change_buffers.server.room import AnyRoom, Room
-from change_buffers.server.stats import Counts
 
 log = logging.getLogger("change_buffers.server")
 
-MOST_ANSWERS = 100
+MOST_ANSWERS = 256
 """A client that has so many still to take is sent no more, but let go."""
 
 TOO_BIG, POLICY, INTERNAL, TRY_LATER, DOES_NOT_READ = 1009, 1008, 1011, 1013, 4008
@@ -84,43 +83,45 @@ class Session:
         wake: Callable[[], None] | None = None,
         send: Callable[[Message], bool] | None = None,
     ) -> None:
-        self.room = room if isinstance(room, Room) else Room(room)
+        room = room if isinstance(room, Room) else Room(room)
         request = request or Request()
-        if self.room.is_full:
-            raise Refusal("full", f"no more than {self.room.limits.clients} clients are taken")
-        limits = self.room.limits
+        limits = room.limits
+        if room.is_full:
+            raise Refusal("full", f"no more than {limits.clients} clients are taken")
         interval = read_interval(
-            request.last("interval") or self.room.interval, limits, "the interval of the query"
+            request.last("interval") or room.interval, limits, "the interval of the query"
         )
         prefixes = None
         if "prefix" in request.query:
             prefixes = read_prefixes(request.query["prefix"], limits, "the prefixes of the query")
-        self._echo = _yes_or_no(request.last("echo"), "echo")
+        echo = _yes_or_no(request.last("echo"), "echo")
+        # What every message needs is set first: so it is in one place, and not in a cache by then.
+        self.room = room
+        self.format = room.format_of(subprotocol)
+        self._next: Message | None = None
+        self._answers: deque[Message] = deque()
+        self._send = send
+        self._delay = 0.0
+        self.closing: tuple[int, str] | None = None
+        self._allowance = Allowance(limits, time.monotonic())
+        self._permission = permission
+        self._publisher = room.multi_view.create_publisher()
+        self._holdings = Holdings(room.multi_view, limits)
         self.id = request.session or new_session_id()
         self.name = permission.name or (request.last("name") or "")[:LONGEST_NAME]
-        self.format = self.room.format_of(subprotocol)
-        self.closing: tuple[int, str] | None = None
-        self.counts = Counts()
         self.wake = wake or (lambda: None)
-        self._send = send
-        self._permission = permission
-        self._publisher = self.room.multi_view.create_publisher()
-        self._allowance = Allowance(limits, time.monotonic())
-        self._holdings = Holdings(self.room.multi_view, limits)
-        self._answers: deque[Message] = deque()
-        self._next: Message | None = None
+        self._echo = echo
         self._behind: DictionaryChangeBuffer | None = None
-        self._delay = 0.0
         self._waits_since: float | None = None
         self._group: Group | None = None
         self._interval, self._prefixes = interval, permission.visible(prefixes)
         self._is_closed = False
         is_resumed = self._follow(self._known_version(request.last("resume")))
-        self.room.sessions[self.id] = self
-        self.room.visits += 1
+        room.sessions[self.id] = self
+        room.visits += 1
         welcome = {
             "session": self.id,
-            "epoch": self.room.epoch,
+            "epoch": room.epoch,
             "interval": interval,
             "resumed": is_resumed,
             "limits": {
@@ -139,10 +140,11 @@ class Session:
         """
         if self.closing is not None:
             return
-        self.counts.messages_in += 1
-        self.counts.bytes_in += len(data)
-        if len(data) > self.room.limits.message_bytes:
-            self.end(TOO_BIG, f"a message has at most {self.room.limits.message_bytes} bytes")
+        counts, most = self.room.counts, self.room.limits.message_bytes
+        counts.messages_in += 1
+        counts.bytes_in += len(data)
+        if len(data) > most:
+            self.end(TOO_BIG, f"a message has at most {most} bytes")
             return
         try:
             incoming = self._accepted(data)
@@ -251,30 +253,27 @@ class Session:
         return known if known <= self.room.multi_view.version else None
 
     @property
-    def is_behind(self) -> bool:
-        """Whether there is something to take still."""
-        return self._next is not None
-
-    @property
     def is_away(self) -> bool:
         """Whether it has a view of its own, since it has not kept up."""
         return self._behind is not None
 
-    def offer(self, message: Message) -> None:
-        """Have this sent next, at once if that can be."""
+    def offer(self, message: Message) -> bool:
+        """Have this sent next, at once if that can be; `False` if there is one to take still."""
+        if self._next is not None:
+            return False
         if self._send is not None and not self._answers:
             try:
                 is_sent = self._send(message)
             except Exception:
                 self._fail()
-                return
+                return True
             if is_sent:
-                self.counts.messages_out += 1
-                self.counts.bytes_out += len(message.data)
+                self._count_out(message)
                 self._delay = time.perf_counter() - message.made
-                return
+                return True
         self._next = message
         self._wake()
+        return True
 
     def fall_out(self, view: DictionaryChangeBuffer) -> None:
         """Go on with this view: the group does not wait."""
@@ -292,10 +291,14 @@ class Session:
             if message is None and self._behind is not None:
                 message = self._catch_up(self._behind)
         if message is not None:
-            self.counts.messages_out += 1
-            self.counts.bytes_out += len(message.data)
+            self._count_out(message)
             self._waits_since = message.made
         return message
+
+    def _count_out(self, message: Message) -> None:
+        counts = self.room.counts
+        counts.messages_out += 1
+        counts.bytes_out += len(message.data)
 
     def _catch_up(self, view: DictionaryChangeBuffer) -> Message | None:
         """Give all that the others were sent meanwhile, and join them again."""
@@ -335,7 +338,6 @@ class Session:
         self._unfollow()
         self._answers.clear()
         self.room.sessions.pop(self.id, None)
-        self.room.counts.add(self.counts)
         self._publisher.close()
 
     def _pack(self, message: dict[str, Any]) -> Message:
@@ -350,10 +352,10 @@ class Session:
         self._wake()
 
     def _refuse(self, refusal: Refusal) -> None:
-        self.counts.errors += 1
+        self.room.counts.errors += 1
         error = {"kind": refusal.kind, "where": refusal.where, "message": str(refusal)}
         self._answer({"error": error, **({} if refusal.id is None else {"id": refusal.id})})
-        if self._allowance.is_abused:
+        if self._allowance.is_abused(time.monotonic()):
             self.end(POLICY, "flood: too much was refused")
 
     def _wake(self) -> None:

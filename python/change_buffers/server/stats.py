@@ -1,4 +1,4 @@
-"""How a room is doing: counted by its sessions, added up when somebody asks."""
+"""How a room is doing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Counts:
-    """What has gone through a connection, or through all that are over."""
+    """What has gone through all connections so far."""
 
     messages_in: int = 0
     messages_out: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     errors: int = 0
-
-    def add(self, other: Counts) -> None:
-        """Count these as well."""
-        self.messages_in += other.messages_in
-        self.messages_out += other.messages_out
-        self.bytes_in += other.bytes_in
-        self.bytes_out += other.bytes_out
-        self.errors += other.errors
 
 
 @dataclass(frozen=True)
@@ -79,12 +71,8 @@ class RoomStats:
 
     @classmethod
     def of(cls, room: Room, now: float) -> RoomStats:
-        """Add up what the sessions have counted."""
-        counts = Counts()
-        counts.add(room.counts)
+        """Ask the room and its sessions."""
         sessions = list(room.sessions.values())
-        for session in sessions:
-            counts.add(session.counts)
         content = room.multi_view.stats()
         delays = sorted((session.delay_at(now), session.id) for session in sessions)
         slowest = room.sessions[delays[-1][1]] if delays else None
@@ -97,7 +85,7 @@ class RoomStats:
             visits=room.visits,
             groups=room.groups,
             behind=sum(session.is_away for session in sessions),
-            **asdict(counts),
+            **asdict(room.counts),
             delay_p50=_percentile(delays, 50),
             delay_p99=_percentile(delays, 99),
             slowest=None if slowest is None else _one(slowest, delays[-1][0]),
