@@ -90,23 +90,50 @@ def alone(stream: bytes) -> tuple[list[tuple[bool, bytes]], bytes, State]:
     st.lists(IN_ORDER, max_size=5),
     WRONG,
     st.lists(IN_ORDER, max_size=1),
+    st.sampled_from(["in drips", "anywhere", "between"]),
     st.randoms(),
-    st.booleans(),
 )
 @settings(deadline=None)
-def test_it_is_read_as_websockets_alone_reads_it(messages, wrong, more, cuts, in_drips):
-    stream = b"".join(messages) + wrong + b"".join(more)
+def test_it_is_read_as_websockets_alone_reads_it(messages, wrong, more, where_cut, cuts):
+    pieces = [*messages, wrong, *more]
     protocol = opened()
     reader = FrameReader(protocol, MOST)
-    found, begin = [], 0
-    while begin < len(stream):
-        end = begin + (
-            cuts.choice([1, 2, 3]) if in_drips and begin < 500 else cuts.randrange(1, 1 << 16)
-        )
-        found += reader.read(stream[begin:end])
-        begin = end
+    found = []
+    for data in pieces if where_cut == "between" else cut(b"".join(pieces), where_cut, cuts):
+        message = reader.whole(data)
+        if message is None or protocol.state is not State.OPEN:
+            found += reader.read(data)
+        else:
+            found.append(message)
     answers = b"".join(protocol.data_to_send())
-    assert (found, answers, protocol.state) == alone(stream)
+    assert (found, answers, protocol.state) == alone(b"".join(pieces))
+
+
+def cut(stream, where, cuts):
+    begin = 0
+    while begin < len(stream):
+        in_drips = where == "in drips" and begin < 500
+        end = begin + (cuts.choice([1, 2, 3]) if in_drips else cuts.randrange(1, 1 << 16))
+        yield stream[begin:end]
+        begin = end
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 300, 0xFFFF])
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+def test_one_message_that_is_there_is_seen_at_once(opcode, size):
+    reader = FrameReader(opened(), MOST)
+    one = frame(opcode, bytes(size))
+    expected = (opcode is Opcode.TEXT, bytes(size))
+    for _ in range(2):
+        assert reader.whole(one) == expected
+        # Not while something is waiting for its end.
+        assert list(reader.read(one[:5])) == []
+        assert reader.whole(one) is None
+        assert list(reader.read(one[5:])) == [expected]
+    assert list(reader.read(frame(opcode, b"a", fin=False))) == []
+    assert reader.whole(one) is None
+    assert FrameReader(opened(), size - 1).whole(one) is None
+    assert reader.whole(one + one) is None
 
 
 def test_what_is_wrong_is_seen_before_all_of_it_is_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_full_room_takes_nobody() -> None:
     assert caught.value.kind == "full"
     session.close()
     join(room)
+
+
+def test_answers_to_a_burst_may_wait_for_the_line() -> None:
+    session = join(make_room())
+    taken(session)
+    for number in range(200):
+        session.receive(json.dumps({"state": {"updates": {"n": number}}, "id": number}))
+    answers = taken(session)
+    assert [answer["done"] for answer in answers if "done" in answer] == list(range(200))
+    assert session.closing is None
 
 
 def test_one_whose_wake_raises_ends_alone() -> None:

@@ -41,10 +41,9 @@ class Incoming:
         sizes: How many bytes each value takes, as it is counted.
         unchanged_since: The condition of the update.
         follow: What it wants to follow from now on, or `None`.
-        cost: How many updates it counts for.
     """
 
-    __slots__ = ("cost", "follow", "id", "removals", "sizes", "unchanged_since", "updates")
+    __slots__ = ("follow", "id", "removals", "sizes", "unchanged_since", "updates")
 
     def __init__(self) -> None:
         self.id: int | str | None = None
@@ -53,7 +52,6 @@ class Incoming:
         self.sizes: dict[str, int] = {}
         self.unchanged_since: int | None = None
         self.follow: dict[str, Any] | None = None
-        self.cost = 1.0
 
 
 def cost_of(data: bytes | str) -> float:
@@ -83,7 +81,6 @@ def read(data: bytes | str, of: Format, limits: Limits) -> Incoming:
             if of.is_text:
                 _check_packable(incoming)
             _weigh(incoming, len(data))
-            incoming.cost = max(1, len(incoming.sizes) + len(incoming.removals))
             since = message.get("unchanged_since")
             if since is not None and (type(since) is not int or since < 0):
                 raise _malformed("unchanged_since", "a version", since)
@@ -96,7 +93,6 @@ def read(data: bytes | str, of: Format, limits: Limits) -> Incoming:
     except Refusal as refusal:
         refusal.id = incoming.id
         raise
-    incoming.cost += len(data) // BYTES_PER_UPDATE
     return incoming
 
 
@@ -122,13 +118,13 @@ def _read_state(state: Any, incoming: Incoming, limits: Limits) -> None:
         removals = []
     elif type(removals) is not list:
         raise _malformed("state.removals", "a list", removals)
-    for key in updates:
-        if type(key) is not str:
-            raise _malformed("state.updates", "keys that are text", key)
     for number, key in enumerate(removals):
         if type(key) is not str:
             raise _malformed(f"state.removals[{number}]", "a text", key)
+    sizes = incoming.sizes
     for key, value in updates.items():
+        if type(key) is not str:
+            raise _malformed("state.updates", "keys that are text", key)
         entries = 0 if type(value) in PLAIN else entries_of(value, limits.depth)
         if entries is None:
             raise Refusal(
@@ -136,7 +132,7 @@ def _read_state(state: Any, incoming: Incoming, limits: Limits) -> None:
                 f"more than {limits.depth} lists and maps are in each other",
                 f"state.updates[{key!r}]",
             )
-        incoming.sizes[key] = entries * BYTES_PER_ENTRY
+        sizes[key] = entries * BYTES_PER_ENTRY
     incoming.updates, incoming.removals = updates, removals
 
 
