@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from contextvars import Context
+from sys import _getframe
+from types import FrameType
 from weakref import WeakKeyDictionary
 
 from change_buffers._core import SharedStore, Subscription, Ticks
@@ -53,9 +56,11 @@ class _Hub:
             return False
         # Not the context of whoever updates: the loop need not run soon, and would keep it.
         context = Context()
-        # Within a task the loop is awake. Elsewhere it may be a signal handler that calls, in the
-        # middle of the loop's `select()`, which only a thread-safe call interrupts.
-        if asyncio._get_running_loop() is loop and asyncio.current_task(loop) is not None:
+        # Within a task or a callback the loop is awake. Elsewhere it may be a signal handler that
+        # calls, in the middle of the loop's `select()`, which only a thread-safe call interrupts.
+        if _get_running_loop() is loop and (
+            current_task(loop) is not None or _is_in_callback(_getframe())
+        ):
             loop.call_soon(answer, context=context)
             return True
         try:
@@ -66,6 +71,23 @@ class _Hub:
             _close_hub(self._store, self.id)
             return False
         return True
+
+
+_CALLBACK = asyncio.Handle._run.__code__
+_TURN = asyncio.BaseEventLoop._run_once.__code__  # type: ignore[attr-defined]
+_DEEPEST = 20
+
+
+def _is_in_callback(frame: FrameType) -> bool:
+    """Say whether this is known to be in a call that an event loop makes."""
+    for _ in range(_DEEPEST):
+        caller = frame.f_back
+        if caller is None or caller.f_code is _TURN:
+            return False
+        if caller.f_code is _CALLBACK:
+            return True
+        frame = caller
+    return False
 
 
 class _Loop:

@@ -163,3 +163,37 @@ def test_ctrl_c_ends_a_loop_that_waits_and_loses_nothing():
         else:
             raise AssertionError
     """)
+
+
+def test_a_handler_that_updates_wakes_the_loop_that_it_interrupts():
+    """While the loop sleeps, and in a callback of it, be that Python or not."""
+    run_child("""
+        import asyncio, signal, time
+        from change_buffers import DictionaryChangeBuffer
+
+        buffer = DictionaryChangeBuffer()
+        handled = []
+
+        def handle(number, frame):
+            handled.append(frame.f_code.co_name)
+            buffer.update({"a": len(handled)})
+
+        def work():
+            deadline = time.monotonic() + 0.3
+            while time.monotonic() < deadline:
+                pass
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            signal.signal(signal.SIGALRM, handle)
+            for i, callback in enumerate([None, work, lambda: signal.raise_signal(signal.SIGALRM)]):
+                if callback is None or callback is work:
+                    signal.setitimer(signal.ITIMER_REAL, 0.1)
+                if callback is not None:
+                    loop.call_soon(callback)
+                change = await asyncio.wait_for(buffer.flush_changed(), None)
+                assert change.updates == {"a": i + 1}, change
+
+        asyncio.run(main())
+        assert handled == ["select", "work", "<lambda>"], handled
+    """)

@@ -42,6 +42,28 @@ def test_a_change_from_the_loop_itself_takes_no_wake_up(run, buffer):
     run(main())
 
 
+@pytest.mark.parametrize("depth", [0, 100])
+def test_a_change_from_a_callback_of_the_loop_takes_no_wake_up(run, buffer, depth):
+    def update(value, depth):
+        if depth:
+            update(value, depth - 1)
+        else:
+            buffer.update({"a": value})
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with counted_wake_ups(loop) as calls:
+            for i in range(5):
+                task = await start(buffer.flush_changed())
+                loop.call_soon(update, i, depth)
+                assert (await task).updates == {"a": i}
+        # Others cannot be told from a signal handler in the middle of the loop's `select()`.
+        is_seen = isinstance(loop, asyncio.BaseEventLoop) and not depth
+        assert len(calls) == (0 if is_seen else 5)
+
+    run(main())
+
+
 def test_a_burst_from_another_thread_takes_one_wake_up_for_a_thousand_tasks(run, multi_view):
     def burst(name):
         for i in range(50):

@@ -227,7 +227,7 @@ def test_idle_time_is_not_saved_up(source, receive):
 
 @pytest.mark.parametrize("run_one", RUNNERS)
 def test_many_tasks_each_keep_their_own_pace(multi_view, run_one):
-    intervals = [0, 0.005, 0.0101, 0.02, 0.05] * 10
+    intervals = [0, 0.005, 0.0101, 0.02, 0.3] * 10
     deliveries = [0] * len(intervals)
     quick, slow = slice(0, None, 5), slice(4, None, 5)
 
@@ -239,16 +239,11 @@ def test_many_tasks_each_keep_their_own_pace(multi_view, run_one):
 
     async def main():
         tasks = await start(*itertools.starmap(follow, enumerate(intervals)))
-        soonest = time.monotonic() + 0.3
         # On a machine that is busy with other things all are slow for a while.
-        latest = soonest + HANG / 4
+        latest = time.monotonic() + HANG / 4
         i = 0
-        while (now := time.monotonic()) < latest:
-            if (
-                now >= soonest
-                and min(deliveries[slow]) >= 2
-                and max(deliveries[slow]) < min(deliveries[quick])
-            ):
+        while time.monotonic() < latest:
+            if 2 <= min(deliveries[slow]) <= max(deliveries[slow]) < min(deliveries[quick]):
                 break
             multi_view.update({"a": (i := i + 1)})
             await asyncio.sleep(0.001)

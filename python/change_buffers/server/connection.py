@@ -16,7 +16,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from websockets.datastructures import Headers, MultipleValuesError
-from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as HTTPRequest
 from websockets.http11 import Response
@@ -201,8 +200,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         if not self._server.room.is_welcome(origin, host):
             log.warning("%s: refused a page from %s", asked.remote, origin)
-            text = f"pages from {origin} may not connect: see --origin\n"
-            self._respond(Page(403, text.encode()))
+            self._respond(
+                Page(403, f"pages from {origin} may not connect: see --origin\n".encode())
+            )
             return
         response = self._protocol.accept(request)
         if response.status_code != 101:
@@ -352,10 +352,7 @@ class Connection(asyncio.BufferedProtocol):
     def _close(self, code: int, reason: str) -> None:
         if self._protocol.state is not State.OPEN:
             return
-        try:
-            self._protocol.send_close(code, shortened(reason))
-        except InvalidState:
-            return
+        self._protocol.send_close(code, shortened(reason))
         self._flush_protocol()
 
     # From the server.

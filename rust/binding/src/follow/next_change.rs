@@ -98,7 +98,7 @@ impl Source {
     fn home(&self, py: Python<'_>, shared: &Py<SharedStore>) -> PyResult<Home> {
         match self {
             Self::Subscription(subscription) => subscription.get().home(py, shared),
-            Self::Buffer(_) => Home::here(py, shared, "flush_changed()"),
+            Self::Buffer(_) => SharedStore::home(shared, py, "flush_changed()"),
         }
     }
 

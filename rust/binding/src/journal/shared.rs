@@ -15,6 +15,7 @@ use pyo3::types::PyWeakrefReference;
 
 use crate::args::name::{Name, NameHasher};
 use crate::change::finished::Finished;
+use crate::follow::home::Home;
 use crate::journal::bell::Bell;
 use crate::kept::encoding::Encoding;
 use crate::kept::value::{Blanks, Value};
@@ -35,6 +36,8 @@ pub(crate) struct SharedStore {
     pub(crate) encoding: Py<Encoding>,
     /// A leaf among the locks: references are moved under it.
     tasks: Mutex<Tasks>,
+    /// Where a task has waited last. A leaf, too.
+    last_home: Mutex<Option<Home>>,
 }
 
 /// The tasks that wait.
@@ -49,7 +52,9 @@ struct Tasks {
 impl SharedStore {
     fn create(py: Python<'_>) -> PyResult<Py<Self>> {
         let encoding = Py::new(py, Encoding::default())?;
-        Py::new(py, Self { store: PyStore::default(), encoding, tasks: Mutex::default() })
+        let store = PyStore::default();
+        let (tasks, last_home) = (Mutex::default(), Mutex::default());
+        Py::new(py, Self { store, encoding, tasks, last_home })
     }
 
     /// One whose changes are for many: those that were flushed before the first of them was encoded
@@ -77,6 +82,21 @@ impl SharedStore {
             self.store.prepare(view, |value| value.keep_bytes(py, &mut blanks));
         }
         Ok(())
+    }
+
+    /// What there is for the event loop that runs in this thread, which mostly is the one of last
+    /// time.
+    pub(crate) fn home(slf: &Py<Self>, py: Python<'_>, what: &str) -> PyResult<Home> {
+        let last = slf.get().last_home.lock().clone();
+        if let Some(last) = last
+            && last.is_here(py)?
+        {
+            return Ok(last);
+        }
+        let home = Home::here(py, slf, what)?;
+        let last = slf.get().last_home.lock().replace(home.clone());
+        drop(last);
+        Ok(home)
     }
 
     /// Registers a task, which runs in this thread, unless it is to look again at once.
@@ -190,13 +210,17 @@ impl SharedStore {
         let due = tasks.due.remove(&hub);
         let waiting: Vec<_> = tasks.waiting.extract_if(|(of, _), _| *of == hub).collect();
         drop(tasks);
-        drop((due, waiting));
+        let home = self.last_home.lock().take_if(|home| home.hub == hub);
+        drop((due, waiting, home));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(tasks) = self.tasks.try_lock() {
             let due = tasks.due.values().flatten();
             tasks.waiting.values().chain(due).try_for_each(|wake_up| visit.call(wake_up))?;
+        }
+        if let Some(home) = self.last_home.try_lock() {
+            home.as_ref().map_or(Ok(()), |home| home.visit(&visit))?;
         }
         self.store.try_each_value(
             |value| value.visit(&visit),
