@@ -56,7 +56,9 @@ mod change {
 
 /// What event loops are asked to call, and what their tasks await.
 mod tasks {
+    pub(crate) mod asyncio_side;
     pub(crate) mod call;
+    pub(crate) mod home;
     pub(crate) mod stint;
     pub(crate) mod ticks;
     pub(crate) mod wake_up;
@@ -81,8 +83,6 @@ mod journal {
 
 /// Waiting for the next change.
 mod follow {
-    pub(crate) mod asyncio_side;
-    pub(crate) mod home;
     pub(crate) mod next_change;
     pub(crate) mod pace;
     pub(crate) mod subscription;

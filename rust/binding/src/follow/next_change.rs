@@ -15,13 +15,13 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTraceback, PyTuple, PyType};
 
-use crate::follow::home::Home;
 use crate::follow::pace::{Asker, Step, Subscription};
 use crate::journal::errors::drained;
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
 use crate::journal::shared::SharedStore;
 use crate::tasks::call::aside;
+use crate::tasks::home::Home;
 use crate::tasks::stint::Stint;
 use crate::tasks::ticks::{Seat, Ticks};
 use crate::tasks::wake_up::WakeUp;

@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
-use crate::follow::home::{Home, Moment};
 use crate::journal::feed::DictionaryChangeBuffer;
 use crate::journal::flushed::{Flushed, flush};
 use crate::journal::following::Following;
 use crate::journal::shared::SharedStore;
+use crate::tasks::home::{Home, Moment};
 use crate::tasks::stint::Stint;
 use crate::tasks::wake_up::WakeUp;
 use crate::waiting;
@@ -251,7 +251,7 @@ impl Subscription {
         {
             return Ok(last);
         }
-        let home = Home::here(py, shared, "async for")?;
+        let home = SharedStore::home(shared, py, "async for")?;
         self.settle(home.clone());
         Ok(home)
     }

@@ -7,9 +7,9 @@ use pyo3::types::PyTuple;
 
 use crate::args::seconds::Interval;
 use crate::change::dictionary_change::DictionaryChange;
-use crate::follow::asyncio_side;
 use crate::follow::next_change::{self, NextChange};
 use crate::follow::pace::{Form, Subscription};
+use crate::tasks::asyncio_side;
 
 #[pymethods]
 impl Subscription {

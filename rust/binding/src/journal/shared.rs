@@ -15,12 +15,12 @@ use pyo3::types::PyWeakrefReference;
 
 use crate::args::name::{Name, NameHasher};
 use crate::change::finished::Finished;
-use crate::follow::home::Home;
 use crate::journal::bell::Bell;
 use crate::kept::encoding::Encoding;
 use crate::kept::value::{Blanks, Value};
 use crate::release::release;
 use crate::tasks::call::Duty;
+use crate::tasks::home::Home;
 use crate::tasks::wake_up::{Outcome, WakeUp};
 
 pub(crate) type PyStore = Store<Name, Value, Finished, NameHasher>;
@@ -93,7 +93,7 @@ impl SharedStore {
         {
             return Ok(last);
         }
-        let home = Home::here(py, slf, what)?;
+        let home = Home::here(py, slf.as_any(), what)?;
         let last = slf.get().last_home.lock().replace(home.clone());
         drop(last);
         Ok(home)

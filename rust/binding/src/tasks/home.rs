@@ -10,8 +10,7 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use crate::follow::asyncio_side;
-use crate::journal::shared::SharedStore;
+use crate::tasks::asyncio_side;
 use crate::tasks::call::running_loop;
 use crate::tasks::ticks::Ticks;
 
@@ -39,7 +38,7 @@ enum Clock {
 
 impl Home {
     /// That of the event loop that runs in this thread.
-    pub(crate) fn here(py: Python<'_>, store: &Py<SharedStore>, what: &str) -> PyResult<Self> {
+    pub(crate) fn here(py: Python<'_>, store: &Py<PyAny>, what: &str) -> PyResult<Self> {
         static HOME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let home = asyncio_side::get(py, &HOME, "home")?.call1((what, store))?;
         let (asyncio_loop, ticks, hub, clock) =
