@@ -200,9 +200,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         if not self._server.room.is_welcome(origin, host):
             log.warning("%s: refused a page from %s", asked.remote, origin)
-            self._respond(
-                Page(403, f"pages from {origin} may not connect: see --origin\n".encode())
-            )
+            text = f"pages from {origin} may not connect: see --origin\n"
+            self._respond(Page(403, text.encode()))
             return
         response = self._protocol.accept(request)
         if response.status_code != 101:
