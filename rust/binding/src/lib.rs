@@ -74,6 +74,7 @@ mod journal {
     pub(crate) mod flushed;
     pub(crate) mod following;
     pub(crate) mod lending;
+    pub(crate) mod level;
     pub(crate) mod publisher;
     pub(crate) mod refused;
     pub(crate) mod room;

@@ -115,6 +115,8 @@ pub struct Mark<K, V> {
 pub struct Batch<K, V, W = ()> {
     pub(crate) marks: Marks<K, V>,
     pub(crate) whole: Option<W>,
+    /// Whether the finished form may be brought level with what comes.
+    pub(crate) may_last: bool,
     /// Whether removals may name a key that another mark names too.
     pub(crate) may_repeat: bool,
 }
@@ -223,8 +225,10 @@ impl<K, V, W> Batch<K, V, W> {
     }
 
     /// Adds the finished form of its updates. There must be no removals.
-    pub fn finish(&mut self, whole: W) {
-        self.whole = Some(whole);
+    ///
+    /// It may last if the caller is ready to [bring it level](crate::store::Store::take_stale).
+    pub fn finish(&mut self, whole: W, may_last: bool) {
+        (self.whole, self.may_last) = (Some(whole), may_last);
     }
 
     /// How many keys it names.
@@ -270,7 +274,7 @@ pub(crate) fn oldest_first<'a, K: Clone + 'a, V: Clone + 'a>(
 
 impl<K, V, W> Default for Batch<K, V, W> {
     fn default() -> Self {
-        Self { marks: Marks::new(), whole: None, may_repeat: false }
+        Self { marks: Marks::new(), whole: None, may_last: false, may_repeat: false }
     }
 }
 

@@ -28,6 +28,7 @@ mod memory;
 mod prepared;
 mod publishers;
 mod replay;
+mod stretch;
 mod untold;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ use self::locating::Located;
 use self::prepared::Prepared;
 pub use self::publishers::PublisherId;
 use self::publishers::Publishers;
+pub use self::stretch::Stretch;
 use crate::batch::{Fate, Key, Mark};
 use crate::index::Index;
 use crate::list::{Linked, Links, List};

@@ -272,7 +272,7 @@ mod tests {
 
     fn whole(key: &'static str) -> Batch<&'static str, i32, &'static str> {
         let mut batch = batch(&[(key, 1)], &[]);
-        batch.finish("as given");
+        batch.finish("as given", false);
         batch
     }
 

@@ -14,6 +14,7 @@ mod filter;
 mod following;
 mod harvest;
 mod hubs;
+mod lasting;
 mod memo;
 mod publishers;
 mod reading;
@@ -32,6 +33,7 @@ use self::departed::Departed;
 pub use self::filter::Filter;
 pub use self::following::Following;
 pub use self::harvest::{Flush, Harvest, Whole};
+pub use self::lasting::Stale;
 pub use self::memo::MemoTicket;
 pub use self::reading::{Read, Reading};
 pub use self::stats::Stats;
@@ -98,8 +100,9 @@ pub struct Store<K: 'static, V, W, S> {
     departed: Box<SegQueue<Departed>>,
     /// Whether there may be any.
     has_departed: AtomicBool,
-    /// A copy of what the data say, to be read in passing.
+    /// Copies of what the data say, to be read in passing.
     frozen: AtomicBool,
+    has_stale: AtomicBool,
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, V, W, S> {
@@ -109,6 +112,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Default for Store<K, 
             departed: Box::new(SegQueue::new()),
             has_departed: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
+            has_stale: AtomicBool::new(false),
         }
     }
 }
@@ -147,7 +151,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         });
         let end = data.journal.end();
         data.journal.apply(batch, terms, &mut displaced.marks)?;
-        data.renew_memos(end, batch.marks.len(), &mut batch.whole, &mut displaced);
+        data.renew_memos(end, batch, &self.has_stale, &mut displaced);
         data.count_change(&mut displaced);
         let Some(concerned) = concerned else { return Ok(()) };
         let woken = data.waiters.content_changed(&concerned);
@@ -258,10 +262,11 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
     /// Keeps the finished form of a harvest for the others that have the same to expect.
     ///
-    /// It must be nobody else's. It is dropped when there has been an update since.
-    pub fn memoize(&self, ticket: MemoTicket, whole: W) {
+    /// It must be nobody else's. It is dropped when there has been an update since, and goes with the
+    /// next, unless it may last: see [`take_stale`](Self::take_stale).
+    pub fn memoize(&self, ticket: MemoTicket, whole: W, may_last: bool) {
         let mut offered = Some(whole);
-        self.lock().accept_memo(ticket, &mut offered);
+        self.lock().accept_memo(ticket, &mut offered, may_last);
     }
 
     /// Whether an update with a finished form would be of use to a view.
@@ -345,6 +350,8 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
 
 #[cfg(all(test, not(loom)))]
 mod following_tests;
+#[cfg(all(test, not(loom)))]
+mod lasting_tests;
 #[cfg(all(test, not(loom)))]
 mod lock_tests;
 #[cfg(all(test, not(loom)))]

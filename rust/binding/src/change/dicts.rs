@@ -46,6 +46,13 @@ impl Dicts {
         Ok(Self { updates, removals: removals.transpose()? })
     }
 
+    /// These, nobody else's, without the updates of some keys.
+    pub(crate) fn without(self, py: Python<'_>, keys: &[Name]) -> PyResult<Self> {
+        let updates = self.updates.bind(py);
+        keys.iter().try_for_each(|key| updates.del_item(key.text(py)))?;
+        Ok(self)
+    }
+
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.updates)?;
         visit.call(&self.removals)

@@ -52,7 +52,7 @@ pub(crate) fn fill(
     if let Some(removals) = removals {
         remove(batch, removals);
     } else if whole {
-        batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }));
+        batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }), false);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::change::finished::Finished;
 use crate::change::origin::Origin;
 use crate::change::source::Source;
 use crate::journal::feed::DictionaryChangeBuffer;
+use crate::journal::level::CAN_LAST;
 use crate::journal::shared::SharedStore;
 use crate::kept::value::Value;
 
@@ -38,15 +39,17 @@ fn change(
     shared: &SharedStore,
     harvest: &mut Harvest<Name, Value, Finished>,
 ) -> PyResult<DictionaryChange> {
-    let Harvest { marks, whole, memo, version, is_complete } = harvest;
+    let Harvest { marks, whole, seen, memo, version, is_complete } = harvest;
     let origin = Origin::new(*version, *is_complete);
     let owning = |dicts| {
         let encoding = shared.encoding.clone_ref(py);
         DictionaryChange::owning(py, dicts, origin, Some(encoding))
     };
     match whole.take() {
-        Some(Whole::Owned(Finished::Dicts(dicts))) => return owning(dicts),
-        Some(Whole::Shared(Finished::Dicts(dicts))) => return owning(dicts.copy(py)?),
+        Some(Whole::Owned(Finished::Dicts(dicts))) => return owning(dicts.without(py, seen)?),
+        Some(Whole::Shared(Finished::Dicts(dicts))) => {
+            return owning(dicts.copy(py)?.without(py, seen)?);
+        }
         Some(Whole::Owned(Finished::Source(source)) | Whole::Shared(Finished::Source(source))) => {
             return Ok(DictionaryChange::unopened(source, origin));
         }
@@ -55,13 +58,13 @@ fn change(
     if shared.encoding.get().is_on() {
         let source = Py::new(py, Source::new(std::mem::take(marks), memo.is_some()))?;
         if let Some(ticket) = memo.take() {
-            shared.store.memoize(ticket, Finished::Source(source.clone_ref(py)));
+            shared.store.memoize(ticket, Finished::Source(source.clone_ref(py)), false);
         }
         return Ok(DictionaryChange::unopened(source, origin));
     }
     let dicts = Dicts::of(py, marks)?;
     if let Some(ticket) = memo.take() {
-        shared.store.memoize(ticket, Finished::Dicts(dicts.copy(py)?));
+        shared.store.memoize(ticket, Finished::Dicts(dicts.copy(py)?), CAN_LAST);
     }
     owning(dicts)
 }

@@ -12,6 +12,7 @@ use crate::args::tables;
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
 use crate::journal::batch::WORTH_COPYING;
+use crate::journal::level::CAN_LAST;
 use crate::journal::shared::PyStore;
 use crate::kept::value::Value;
 
@@ -99,7 +100,10 @@ fn lend_any<'py>(
     if let Some(dict) = &updates {
         lend_items(batch, dict);
         if whole {
-            batch.finish(Finished::Dicts(Dicts { updates: dict.clone().unbind(), removals: None }));
+            batch.finish(
+                Finished::Dicts(Dicts { updates: dict.clone().unbind(), removals: None }),
+                CAN_LAST,
+            );
         }
     }
     match &removals {

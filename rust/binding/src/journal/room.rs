@@ -10,6 +10,7 @@ use crate::args::options;
 use crate::journal::content::ContentCopy;
 use crate::journal::errors::frozen;
 use crate::journal::lending::lend;
+use crate::journal::level::bring_level;
 use crate::journal::refused::refused;
 use crate::journal::shared::{PyStore, StoreRef};
 
@@ -78,6 +79,7 @@ impl DictionaryChangeMultiView {
             }
         })?;
         result.map_err(|reason| refused(py, reason, unchanged_since))?;
+        bring_level(py, &self.store);
         self.content.keep_level(py, &self.store);
         Ok(())
     }
@@ -100,6 +102,7 @@ impl DictionaryChangeMultiView {
             self.store.replay(batch, version, |key| by.get(key).copied())
         })?;
         result.map_err(|reason| refused(py, reason, None))?;
+        bring_level(py, &self.store);
         self.content.keep_level(py, &self.store);
         Ok(())
     }

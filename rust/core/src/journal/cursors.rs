@@ -42,15 +42,9 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether it is one of these, or one between them.
-    pub fn is_within(self, from: Self, to: Self) -> bool {
-        (from.live..=to.live).contains(&self.live)
-            && (from.removed..=to.removed).contains(&self.removed)
-    }
-
-    /// Whether there are live entries that the other has seen and this has not.
-    pub fn has_seen_less(self, other: Self) -> bool {
-        self.live < other.live
+    /// Up to which version it has seen live entries.
+    pub fn live(self) -> u64 {
+        self.live
     }
 }
 
@@ -187,24 +181,18 @@ impl<K: Key, V, S: BuildHasher> Journal<K, V, S> {
         neighbours.into_iter().flatten().any(|other| self.cursors[other].seen == seen)
     }
 
-    /// Whether another cursor is at one of these positions, or between them. One that was opened at an
-    /// old version may be overlooked.
-    pub fn has_company_within(&self, cursor: CursorId, from: Position, to: Position) -> bool {
+    /// Whether another cursor has yet to see something, all of it newer than a version. One that was
+    /// opened at an old version may be overlooked.
+    pub fn has_company_since(&self, cursor: CursorId, version: u64) -> bool {
         let neighbours = self.cursors[cursor.0].links.neighbours();
-        neighbours.into_iter().flatten().any(|other| self.cursors[other].seen.is_within(from, to))
+        let mut others = neighbours.into_iter().flatten().map(CursorId);
+        others.any(|other| self.position(other).live >= version && self.is_behind(other))
     }
 
-    /// From where on there is nothing to see but the last update, up to where that was the end.
-    ///
-    /// Of an update that named several keys and removed none, that is; of others it may say no.
-    pub fn before_last_update(&self) -> Option<Position> {
-        let first = self.entries.get(*self.located.slots.first()? as usize)?;
-        if first.version != self.version || !first.mark.fate.is_live() {
-            return None;
-        }
-        let [before, _] = first.links.neighbours();
-        let removed = self.removed.last().map_or(0, |slot| self.entries[slot].version);
-        Some(Position { live: before.map_or(0, |slot| self.entries[slot].version), removed })
+    /// Whether a cursor had yet to see something when the end was there.
+    pub fn is_any_before(&self, end: Position) -> bool {
+        let slowest = self.by_seen.first();
+        slowest.is_some_and(|slowest| self.cursors[slowest].seen.live < end.live)
     }
 
     /// Whether there is anything that the cursor has not seen.

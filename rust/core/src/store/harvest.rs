@@ -23,6 +23,8 @@ pub struct Harvest<K, V, W> {
     pub marks: Marks<K, V>,
     /// The finished form of all this, if there is one.
     pub whole: Option<Whole<W>>,
+    /// What is to be left out of the finished form: the view has seen it.
+    pub seen: Vec<K>,
     /// Others have the same to expect: a finished form would be of use, see
     /// [`Store::memoize`](super::Store::memoize).
     pub memo: Option<MemoTicket>,
@@ -40,7 +42,14 @@ impl<K, V, W> Harvest<K, V, W> {
 
 impl<K, V, W> Default for Harvest<K, V, W> {
     fn default() -> Self {
-        Self { marks: Marks::new(), whole: None, memo: None, version: None, is_complete: false }
+        Self {
+            marks: Marks::new(),
+            whole: None,
+            seen: Vec::new(),
+            memo: None,
+            version: None,
+            is_complete: false,
+        }
     }
 }
 

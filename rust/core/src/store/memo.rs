@@ -1,16 +1,19 @@
 //! Finished forms of what several views have yet to see: made for the first of them, lent to the rest.
 //!
-//! All go with the next update, so they keep no value alive that the content does not. That of an
-//! update itself is for all who have yet to see nothing else, which may be since several updates: a
-//! tick usually names the same keys as the last one.
+//! All go with the next update, so they keep no value alive that the content does not; or they are
+//! brought level with it at once, see [`lasting`](super::lasting). That of an update itself is for all who
+//! have yet to see nothing else, which may be since several updates: a tick usually names the same keys
+//! as the last one.
 
 use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
 
 use super::data::Data;
 use super::waiters::{EVERYTHING, TopicId};
 use super::{ViewId, Whole};
-use crate::batch::{Displaced, Fate, Key, Mark};
-use crate::journal::{CursorId, Position};
+use crate::batch::{Batch, Displaced, Fate, Key, Mark};
+use crate::journal::{CursorId, Position, Stretch};
+use crate::sync::AtomicBool;
 
 /// For so many different sets of keys finished forms are kept at a time.
 const MOST_SUBJECTS: usize = 64;
@@ -26,23 +29,57 @@ struct Subject {
 /// After a flush, so many updates are worth a finished form; a view that looks later does without.
 const HOPE: u8 = 2;
 
-/// The finished form of what all cursors from one position to another have yet to see of one subject.
+/// After a finished form that was of use to nobody, so many flushes try no other.
+const DOUBT: u8 = 16;
+
+/// From how many keys on a finished form may outlast an update.
+pub(super) const LEAST_LASTING: usize = 8;
+
+/// This part of its keys may be left out of it, or be changed by an update that it outlasts.
+const SMALL_PART: usize = 8;
+
+/// For this part of its keys, so many updates are worth to be followed after each time it was of use.
+const CREDIT_PART: usize = 4;
+
+/// Which cursors a finished form is for.
+#[derive(Clone, Copy, Debug)]
+enum Reach {
+    /// Those at this position.
+    At(Position),
+    /// Those who have yet to see nothing but a stretch, and most of that.
+    Within(Stretch),
+}
+
 #[derive(Debug)]
-struct Memo<W> {
-    from: Position,
-    to: Position,
+pub(super) struct Memo<W> {
+    reach: Reach,
     whole: W,
+    /// How many keys it had in the beginning.
+    keys: usize,
+    /// The version that it is level with.
+    level: u64,
+    /// The version at which it was made, or lent last.
+    used: u64,
+    may_last: bool,
+    /// For so many more updates it is brought level.
+    credit: usize,
     /// Somebody has a reference already.
     lent: bool,
 }
 
-impl<W> Memo<W> {
-    fn at(position: Position, whole: W) -> Self {
-        Self { from: position, to: position, whole, lent: false }
+impl Memo<()> {
+    pub(super) fn with<W>(self, whole: W) -> Memo<W> {
+        let Self { reach, keys, level, used, may_last, credit, lent, .. } = self;
+        Memo { reach, whole, keys, level, used, may_last, credit, lent }
     }
+}
 
-    fn is_for(&self, position: Position) -> bool {
-        position.is_within(self.from, self.to)
+impl<W> Memo<W> {
+    /// It has been of use.
+    fn lend(&mut self) {
+        self.lent = true;
+        self.used = self.level;
+        self.credit = self.keys / CREDIT_PART;
     }
 }
 
@@ -53,13 +90,45 @@ pub(super) struct Memos<W> {
     others: Vec<(Subject, Memo<W>)>,
     /// For so many updates more somebody may look who has not seen the one before.
     hope: u8,
+    /// So many flushes more try no finished form for those who are elsewhere.
+    doubt: u8,
     /// The last update named all keys of the one before.
     repeats: bool,
 }
 
 impl<W> Default for Memos<W> {
     fn default() -> Self {
-        Self { of_all: None, others: Vec::new(), hope: 0, repeats: false }
+        Self { of_all: None, others: Vec::new(), hope: 0, doubt: 0, repeats: false }
+    }
+}
+
+impl<W> Memos<W> {
+    /// The version that the one for everybody is level with, if that is not this one.
+    pub(super) fn stale_level(&self, version: u64) -> Option<u64> {
+        self.of_all.as_ref().map(|memo| memo.level).filter(|&level| level < version)
+    }
+
+    /// Hands it out, to be brought level with this version.
+    pub(super) fn take_stale(&mut self, version: u64) -> Option<(Memo<()>, W)> {
+        let Memo { reach, whole, keys, used, may_last, credit, lent, .. } = self.of_all.take()?;
+        Some((Memo { reach, whole: (), keys, level: version, used, may_last, credit, lent }, whole))
+    }
+
+    /// Takes it back if this is still the version.
+    pub(super) fn take_back(&mut self, memo: &mut Option<Memo<W>>, version: u64) {
+        if self.of_all.is_none() {
+            self.of_all = memo.take_if(|memo| memo.level == version);
+        }
+    }
+
+    /// The one for everybody is of no use any more.
+    #[inline]
+    fn take_of_all(&mut self) -> Option<W> {
+        let memo = self.of_all.take()?;
+        if !memo.lent && memo.may_last {
+            self.doubt = DOUBT;
+        }
+        Some(memo.whole)
     }
 }
 
@@ -68,8 +137,18 @@ impl<W> Default for Memos<W> {
 pub struct MemoTicket {
     /// None if it is about everything.
     subject: Option<Subject>,
-    position: Position,
+    reach: Reach,
+    keys: usize,
     end: Position,
+}
+
+impl MemoTicket {
+    fn memo<W>(self, whole: W, may_last: bool) -> Memo<W> {
+        let Self { reach, keys, end, .. } = self;
+        let may_last = may_last && keys >= LEAST_LASTING && matches!(reach, Reach::Within(_));
+        let (level, credit) = (end.live(), keys / CREDIT_PART);
+        Memo { reach, whole, keys, level, used: level, may_last, credit, lent: false }
+    }
 }
 
 impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
@@ -107,6 +186,18 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         }
     }
 
+    /// Whether it may be of use to one that has yet to see nearly the same, as far as that is known.
+    pub(super) fn is_worth_a_trial(&mut self, view: ViewId, cursor: CursorId) -> bool {
+        let seen = self.journal.position(cursor).live();
+        if self.views[view.0].topic != EVERYTHING || !self.journal.has_company_since(cursor, seen) {
+            return false;
+        }
+        let Memos { doubt, .. } = &mut self.memos;
+        let is_in_doubt = *doubt > 0;
+        *doubt = doubt.saturating_sub(1);
+        !is_in_doubt
+    }
+
     /// A ticket for these marks, which a view at that position had yet to see.
     pub(super) fn ticket(
         &self,
@@ -120,74 +211,114 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             return None;
         }
         let subject = self.subject(self.views[view.0].topic);
-        Some(MemoTicket { subject, position, end: self.journal.end() })
+        // Live ones come first.
+        let is_stretch = subject.is_none() && marks.last()?.fate.is_live();
+        let stretch =
+            if is_stretch { self.journal.stretch_from(&marks.first()?.key) } else { None };
+        let reach = stretch.map_or(Reach::At(position), Reach::Within);
+        Some(MemoTicket { subject, reach, keys: marks.len(), end: self.journal.end() })
     }
 
-    /// The finished form of what a view at this position has yet to see, if there is one.
+    /// The finished form of what a view has yet to see, if there is one, and what is to be left out
+    /// of it.
     pub(super) fn take_memo(
         &mut self,
         view: ViewId,
         cursor: CursorId,
         has_company: bool,
-    ) -> Option<Whole<W>> {
+    ) -> Option<(Whole<W>, Vec<K>)> {
+        if self.memos.of_all.is_none() && self.memos.others.is_empty() {
+            return None;
+        }
         let position = self.journal.position(cursor);
         let subject = self.subject(self.views[view.0].topic);
         let Memos { of_all, others, .. } = &mut self.memos;
-        let memo = match subject {
-            None => of_all.as_mut().filter(|memo| memo.is_for(position)),
-            Some(subject) => others
-                .iter_mut()
-                .find(|(of, memo)| *of == subject && memo.is_for(position))
-                .map(|(_, memo)| memo),
-        }?;
-        let has_company = has_company
-            || subject.is_some()
-            || self.journal.has_company_within(cursor, memo.from, memo.to);
-        if has_company {
-            memo.lent = true;
-            return Some(Whole::Shared(memo.whole.clone()));
+        if let Some(subject) = subject {
+            let is_it = |of: Subject, memo: &Memo<W>| of == subject && memo.is_at(position);
+            let (_, memo) = others.iter_mut().find(|(of, memo)| is_it(*of, memo))?;
+            memo.lend();
+            return Some((Whole::Shared(memo.whole.clone()), Vec::new()));
+        }
+        let memo = of_all.as_mut().filter(|memo| memo.level == self.journal.version())?;
+        let (seen, is_wanted) = match memo.reach {
+            Reach::At(at) => (if at == position { Vec::new() } else { return None }, has_company),
+            Reach::Within(stretch) => {
+                let most = if memo.may_last { memo.keys / SMALL_PART } else { 0 };
+                let seen = self.journal.seen_within(stretch, cursor, most)?;
+                let since = stretch.since();
+                (seen, has_company || self.journal.has_company_since(cursor, since))
+            }
+        };
+        if is_wanted {
+            memo.lend();
+            return Some((Whole::Shared(memo.whole.clone()), seen));
         }
         // Nobody else will ask for it.
         let Memo { whole, lent, .. } = of_all.take()?;
-        Some(if lent { Whole::Shared(whole) } else { Whole::Owned(whole) })
+        Some((if lent { Whole::Shared(whole) } else { Whole::Owned(whole) }, seen))
     }
 
-    /// The content has changed: finished forms are of no use any more. That of the change itself, if
-    /// it has one, becomes the new one for those who have nothing else to see. `end` is where somebody
-    /// was who had seen everything before.
+    /// The content has changed: finished forms are of no use any more, but for one that is to be
+    /// brought level. That of the change itself, if it has one, becomes the new one for those who have
+    /// nothing else to see. `end` is where somebody was who had seen everything before.
     #[inline]
-    pub(super) fn renew_memos(
+    pub(super) fn renew_memos<Q>(
         &mut self,
         end: Position,
-        named: usize,
-        whole: &mut Option<W>,
+        batch: &mut Batch<Q, V, W>,
+        has_stale: &AtomicBool,
         displaced: &mut Displaced<K, V, W>,
     ) {
+        if self.memos.of_all.is_some() && self.outlasts(end, batch.marks.len()) {
+            has_stale.store(true, Ordering::Relaxed);
+            return self.forget_others(displaced);
+        }
         self.forget_memos(displaced);
-        if named > 1 && !self.views.is_empty() {
-            self.keep_whole(end, whole);
+        if batch.marks.len() > 1 && !self.views.is_empty() {
+            self.keep_whole(end, batch);
         }
     }
 
-    fn keep_whole(&mut self, end: Position, whole: &mut Option<W>) {
-        let from = self.journal.before_last_update();
+    /// Whether the finished form for everybody outlasts the update that was just made, as it concerns
+    /// but a small part of it, and somebody is behind who may have use for it.
+    #[inline(never)]
+    fn outlasts(&mut self, end: Position, named: usize) -> bool {
+        let Some(memo) = &mut self.memos.of_all else { return false };
+        let lasts = memo.may_last
+            && memo.credit > 0
+            && (1..=memo.keys / SMALL_PART).contains(&named)
+            && memo.level == end.live()
+            && self.journal.is_any_before(end)
+            && !self.journal.has_just_removed();
+        memo.credit = memo.credit.saturating_sub(1);
+        lasts
+    }
+
+    fn keep_whole<Q>(&mut self, end: Position, batch: &mut Batch<Q, V, W>) {
+        let stretch = self.journal.stretch_of_last_update();
         self.memos.hope = self.memos.hope.saturating_sub(1);
-        self.memos.repeats = from.is_some_and(|from| from.has_seen_less(end));
-        if let Some(from) = from {
-            let whole = whole.take();
-            self.memos.of_all = whole.map(|whole| Memo { from, to: end, whole, lent: false });
-        }
+        self.memos.repeats = stretch.is_some_and(|stretch| stretch.since() < end.live());
+        let Some(stretch) = stretch else { return };
+        let (reach, keys, end) = (Reach::Within(stretch), batch.marks.len(), self.journal.end());
+        let ticket = MemoTicket { subject: None, reach, keys, end };
+        let may_last = batch.may_last && self.memos.doubt == 0;
+        self.memos.of_all = batch.whole.take().map(|whole| ticket.memo(whole, may_last));
     }
 
     pub(super) fn forget_memos(&mut self, displaced: &mut Displaced<K, V, W>) {
-        displaced.add(self.memos.of_all.take().map(|memo| memo.whole));
+        displaced.add(self.memos.take_of_all());
+        self.forget_others(displaced);
+    }
+
+    #[inline]
+    fn forget_others(&mut self, displaced: &mut Displaced<K, V, W>) {
         if !self.memos.others.is_empty() {
-            self.forget_others(displaced);
+            self.forget_all_others(displaced);
         }
     }
 
     #[cold]
-    fn forget_others(&mut self, displaced: &mut Displaced<K, V, W>) {
+    fn forget_all_others(&mut self, displaced: &mut Displaced<K, V, W>) {
         self.memos.others.drain(..).for_each(|(_, memo)| displaced.add(Some(memo.whole)));
     }
 
@@ -198,25 +329,43 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         outdated.for_each(|(_, memo)| displaced.add(Some(memo.whole)));
     }
 
-    pub(super) fn accept_memo(&mut self, ticket: MemoTicket, whole: &mut Option<W>) {
-        let MemoTicket { subject, position, end } = ticket;
+    /// What is left in `whole` is to be dropped: what was offered, or what it takes the place of.
+    pub(super) fn accept_memo(
+        &mut self,
+        ticket: MemoTicket,
+        whole: &mut Option<W>,
+        may_last: bool,
+    ) {
+        let MemoTicket { subject, reach, end, .. } = ticket;
         if self.journal.end() != end {
             return;
         }
-        let Memos { of_all, others, .. } = &mut self.memos;
         let Some(subject) = subject else {
-            if of_all.is_none() {
-                *of_all = whole.take().map(|whole| Memo::at(position, whole));
+            // One that is there was of no use to whoever got the ticket, and neither may this one be to
+            // those who come next.
+            if self.memos.of_all.as_ref().is_some_and(|memo| memo.used == end.live()) {
+                return;
             }
+            let outdated = self.memos.take_of_all();
+            self.memos.of_all = whole.take().map(|whole| ticket.memo(whole, may_last));
+            *whole = outdated;
             return;
         };
-        let is_known = others.iter().any(|(of, memo)| *of == subject && memo.is_for(position));
+        let Memos { others, .. } = &mut self.memos;
+        let is_same = |memo: &Memo<W>| matches!(reach, Reach::At(at) if memo.is_at(at));
+        let is_known = others.iter().any(|(of, memo)| *of == subject && is_same(memo));
         let is_wanted = !is_known && others.len() < MOST_SUBJECTS;
         // The last view that was about this may have gone.
         let is_wanted =
             is_wanted && self.waiters.topics.number(subject.topic) == Some(subject.number);
         if let Some(whole) = whole.take_if(|_| is_wanted) {
-            others.push((subject, Memo::at(position, whole)));
+            others.push((subject, ticket.memo(whole, false)));
         }
+    }
+}
+
+impl<W> Memo<W> {
+    fn is_at(&self, position: Position) -> bool {
+        matches!(self.reach, Reach::At(at) if at == position)
     }
 }

@@ -28,7 +28,7 @@ fn flushed(store: &Subject, view: ViewId) -> Harvest<&'static str, i32, Arc<str>
 #[test]
 fn a_finished_form_is_for_those_who_have_the_same_to_expect() {
     let (store, [_, other], ticket) = store_with_a_ticket();
-    store.memoize(ticket, "a".into());
+    store.memoize(ticket, "a".into(), false);
     assert_eq!(flushed(&store, other).whole, Some(Whole::Owned("a".into())));
 }
 
@@ -37,7 +37,7 @@ fn a_finished_form_that_comes_after_the_next_update_is_of_no_use() {
     let (store, [_, other], ticket) = store_with_a_ticket();
     store.update(&mut set("b")).expect("not frozen");
     let late: Arc<str> = "a".into();
-    store.memoize(ticket, Arc::clone(&late));
+    store.memoize(ticket, Arc::clone(&late), false);
     assert_eq!(Arc::strong_count(&late), 1);
     let Harvest { marks, whole, .. } = flushed(&store, other);
     assert_eq!((marks.len(), whole), (2, None));
@@ -47,7 +47,7 @@ fn a_finished_form_that_comes_after_the_next_update_is_of_no_use() {
 fn a_finished_form_goes_with_the_last_view() {
     let (store, views, ticket) = store_with_a_ticket();
     let whole: Arc<str> = "a".into();
-    store.memoize(ticket, Arc::clone(&whole));
+    store.memoize(ticket, Arc::clone(&whole), false);
     store.leave(views[0]);
     assert_eq!(Arc::strong_count(&whole), 2);
     store.leave(views[1]);
@@ -69,7 +69,7 @@ fn what_is_prepared_for_one_view_is_given_to_all_prepared() {
     store.update(&mut Batch::new([("a", 1), ("b", 2)], [])).expect("not frozen");
     let mut harvest = Harvest::default();
     store.flush(views[0], &mut harvest);
-    store.memoize(harvest.memo.expect("others have the same to expect"), "not prepared");
+    store.memoize(harvest.memo.expect("others have the same to expect"), "not prepared", false);
 
     assert_eq!(store.unprepared(views[1]), 2);
     store.prepare(views[1], |value| *value += 10);
@@ -95,9 +95,9 @@ fn views_of_the_same_prefixes_share_a_finished_form_and_others_do_not() {
     let [first, other, second, another] = choosy_views(&store);
     store.update(&mut Batch::new([("a", 1), ("b", 1)], [])).expect("not frozen");
     let ticket = flushed(&store, first).memo.expect("the second has the same to expect");
-    store.memoize(ticket, "a".into());
+    store.memoize(ticket, "a".into(), false);
     let ticket = flushed(&store, other).memo.expect("so has this one");
-    store.memoize(ticket, "b".into());
+    store.memoize(ticket, "b".into(), false);
     assert_eq!(flushed(&store, second).whole, Some(Whole::Shared("a".into())));
     assert_eq!(flushed(&store, another).whole, Some(Whole::Shared("b".into())));
     store.update(&mut set("a")).expect("not frozen");
@@ -111,14 +111,14 @@ fn a_finished_form_goes_with_the_last_view_of_these_prefixes_and_is_for_no_later
     let [first, _, second, _] = choosy_views(&store);
     let ticket = flushed(&store, first).memo.expect("the second has the same to expect");
     let whole: Arc<str> = "a".into();
-    store.memoize(ticket, Arc::clone(&whole));
+    store.memoize(ticket, Arc::clone(&whole), false);
     store.leave(first);
     assert_eq!(Arc::strong_count(&whole), 2);
     store.leave(second);
     assert_eq!(Arc::strong_count(&whole), 1);
     // Others may take the place of the topic.
     let others = [(); 2].map(|()| store.open_view(Some(Filter::of_prefixes(vec!["c"]))));
-    store.memoize(ticket, Arc::clone(&whole));
+    store.memoize(ticket, Arc::clone(&whole), false);
     assert_eq!(Arc::strong_count(&whole), 1);
     assert_eq!(flushed(&store, others[0]).whole, None);
 }
@@ -127,7 +127,7 @@ fn a_finished_form_goes_with_the_last_view_of_these_prefixes_and_is_for_no_later
 fn update(store: &Subject, keys: [&'static str; 2], whole: &str) {
     let mut batch = Batch::new(keys.map(|key| (key, 1)), []);
     if store.wants_whole() {
-        batch.finish(whole.into());
+        batch.finish(whole.into(), false);
     }
     store.update(&mut batch).expect("not frozen");
 }

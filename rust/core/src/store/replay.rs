@@ -34,7 +34,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Store<K, V, W, S> {
         });
         let end = data.journal.end();
         data.journal.replay(batch, version, by, &mut displaced.marks);
-        data.renew_memos(end, batch.marks.len(), &mut batch.whole, &mut displaced);
+        data.renew_memos(end, batch, &self.has_stale, &mut displaced);
         if batch.marks.is_empty() {
             return Ok(());
         }

@@ -125,7 +125,7 @@ fn a_finished_form_stands_for_nothing_that_came_later() {
         assert_eq!(store.flush(first, &mut harvest), Flush::Change);
         let ticket = harvest.memo.expect("another view has the same to expect");
         let value = harvest.marks[0].fate.value().expect("it was set").clone();
-        store.memoize(ticket, Value::new(*value));
+        store.memoize(ticket, Value::new(*value), false);
         join([updater]);
         let mut harvest = Harvest::default();
         assert_eq!(store.flush(second, &mut harvest), Flush::Change);

@@ -28,7 +28,7 @@ impl Change {
     }
 
     /// Merges a later one into it: a key that it names on both sides is on both sides then.
-    fn merge(&mut self, later: &Self) {
+    pub(crate) fn merge(&mut self, later: &Self) {
         for key in &later.removals {
             self.updates.remove(key);
         }

@@ -88,6 +88,30 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is done to a store whose keys are changed one by one, and whose views follow all of it, each
+/// at its own pace: finished forms outlast updates.
+fn steady_step() -> impl Strategy<Value = Step> {
+    let at = any::<Index>;
+    let change = |most: u8, number| {
+        prop::collection::btree_map(0..most, any::<i32>(), number)
+            .prop_map(|updates| Change { updates, removals: BTreeSet::new() })
+    };
+    prop_oneof![
+        60 => change(40, 1..3).prop_map(|change| Step::Update(change, false, None, None)),
+        6 => (change(40, 20..41), any::<bool>())
+            .prop_map(|(change, whole)| Step::Update(change, whole, None, None)),
+        2 => self::change().prop_map(|change| Step::Update(change, false, None, None)),
+        6 => any::<bool>().prop_map(|is_snapshot| Step::OpenView(None, None, None, is_snapshot)),
+        1 => at().prop_map(|since| Step::OpenView(None, None, Some(since), false)),
+        2 => at().prop_map(Step::CloneView),
+        2 => at().prop_map(Step::Leave),
+        40 => at().prop_map(|at| Step::Flush(at, true)),
+        1 => (at(), self::change()).prop_map(|(at, change)| Step::UpdateView(at, change, false)),
+        1 => Just(Step::OpenReader),
+        3 => at().prop_map(Step::Read),
+    ]
+}
+
 /// What is done to a store that nobody follows: what goes is forgotten at once.
 fn lonely_step() -> impl Strategy<Value = Step> {
     let at = any::<Index>;
@@ -105,5 +129,6 @@ pub(crate) fn steps() -> impl Strategy<Value = (usize, Vec<Step>)> {
     prop_oneof![
         5 => (prop_oneof![Just(0), 1..10_usize], prop::collection::vec(step(), 1..100)),
         1 => (Just(0), prop::collection::vec(lonely_step(), 1..100)),
+        2 => (0..3_usize, prop::collection::vec(steady_step(), 1..150)),
     ]
 }

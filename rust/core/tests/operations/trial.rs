@@ -5,8 +5,8 @@ use std::collections::hash_map::RandomState;
 
 use change_buffers_core::batch::Batch;
 use change_buffers_core::store::{
-    Flush, Following, Harvest, MemoTicket, PublisherId, Refused, Status, Store, Terms, ViewId,
-    WakeFor, Whole,
+    Flush, Following, Harvest, MemoTicket, PublisherId, Refused, Stale, Status, Store, Terms,
+    ViewId, WakeFor, Whole,
 };
 use proptest::sample::Index;
 
@@ -34,7 +34,7 @@ pub(crate) struct Trial {
 fn batch(change: &Change, whole: bool) -> Batch<Name, i32, Change> {
     let mut batch = change.batch();
     if whole && change.removals.is_empty() {
-        batch.finish(change.clone());
+        batch.finish(change.clone(), true);
     }
     batch
 }
@@ -100,7 +100,7 @@ impl Trial {
             }
             Step::Memoize => {
                 if let Some((ticket, whole)) = self.finished.take() {
-                    self.store.memoize(ticket, whole);
+                    self.store.memoize(ticket, whole, true);
                 }
             }
             Step::Freeze => {
@@ -168,9 +168,18 @@ impl Trial {
                 assert_eq!(expected, None);
                 let views = self.views.iter_mut().map(|(_, view)| view);
                 self.model.update(change, terms.by, views);
+                if let Some(stale) = self.store.take_stale() {
+                    self.bring_level(stale);
+                }
             }
             (Err(refused), expected) => assert_eq!(Some(in_order(refused)), expected),
         }
+    }
+
+    /// Puts what has changed into a finished form that an update has left to outlast it.
+    fn bring_level(&mut self, mut stale: Stale<Name, i32, Change>) {
+        stale.whole.merge(&Change::of_marks(std::mem::take(&mut stale.marks)));
+        self.store.bring_back(stale);
     }
 
     fn open_view(&mut self, wish: Wish) {
@@ -253,10 +262,14 @@ impl Trial {
         match self.store.flush(*id, &mut harvest) {
             Flush::Change => {
                 let marks = Change::of_marks(harvest.marks);
-                let change = match harvest.whole {
+                let mut change = match harvest.whole {
                     Some(Whole::Owned(whole) | Whole::Shared(whole)) => whole,
                     None => marks,
                 };
+                for key in harvest.seen {
+                    let seen = change.updates.remove(&key.into());
+                    assert!(seen.is_some(), "it is to leave out what it has not");
+                }
                 let debt = std::mem::replace(&mut view.debt, Debt::Nothing);
                 assert!(!change.is_empty() || debt == Debt::Snapshot);
                 assert_eq!(harvest.is_complete, debt != Debt::Nothing);
@@ -264,7 +277,7 @@ impl Trial {
                 assert_eq!(harvest.version, version);
                 if let Some(ticket) = harvest.memo {
                     if keep {
-                        self.store.memoize(ticket, change.clone());
+                        self.store.memoize(ticket, change.clone(), true);
                     } else {
                         self.finished = Some((ticket, change.clone()));
                     }
