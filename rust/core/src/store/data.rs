@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use slab::Slab;
 
 use super::following::Concern;
-use super::memo::{LEAST_LASTING, Memos};
+use super::memo::Memos;
 use super::sweep::Tolerance;
 use super::waiters::{TopicId, Waiters, WakeFor, Want};
 use super::{Harvest, ViewId, Whole};
@@ -176,20 +176,18 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let position = self.journal.position(cursor);
         let has_company = self.has_company(view, cursor);
         self.hope_for_more();
-        if let Some((whole, seen)) = self.take_memo(view, cursor, has_company) {
-            (harvest.whole, harvest.seen) = (Some(whole), seen);
+        if self.take_memo(view, cursor, has_company, harvest) {
             self.journal.advance(cursor, &mut displaced.marks);
             return true;
         }
-        let is_tried = !has_company && self.is_worth_a_trial(view, cursor);
         self.unseen(view, cursor, &mut harvest.marks);
-        let is_any = !harvest.marks.is_empty();
-        if is_any && (has_company || (is_tried && harvest.marks.len() >= LEAST_LASTING)) {
+        let keys = harvest.marks.len();
+        if keys > 0 && (has_company || self.is_worth_a_trial(view, cursor, keys)) {
             // Before the view has seen it: finding a key may panic.
             harvest.memo = self.ticket(view, position, &harvest.marks);
         }
         self.journal.advance(cursor, &mut displaced.marks);
-        is_any
+        keys > 0
     }
 
     pub(super) fn peek(&mut self, view: ViewId, displaced: &mut Displaced<K, V, W>) -> Marks<K, V> {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::data::Data;
 use super::waiters::{EVERYTHING, TopicId};
-use super::{ViewId, Whole};
+use super::{Harvest, ViewId, Whole};
 use crate::batch::{Batch, Displaced, Fate, Key, Mark};
 use crate::journal::{CursorId, Position, Stretch};
 use crate::sync::AtomicBool;
@@ -33,7 +33,7 @@ const HOPE: u8 = 2;
 const DOUBT: u8 = 16;
 
 /// From how many keys on a finished form may outlast an update.
-pub(super) const LEAST_LASTING: usize = 8;
+const LEAST_LASTING: usize = 8;
 
 /// This part of its keys may be left out of it, or be changed by an update that it outlasts.
 const SMALL_PART: usize = 8;
@@ -41,18 +41,12 @@ const SMALL_PART: usize = 8;
 /// For this part of its keys, so many updates are worth to be followed after each time it was of use.
 const CREDIT_PART: usize = 4;
 
-/// Which cursors a finished form is for.
-#[derive(Clone, Copy, Debug)]
-enum Reach {
-    /// Those at this position.
-    At(Position),
-    /// Those who have yet to see nothing but a stretch, and most of that.
-    Within(Stretch),
-}
-
 #[derive(Debug)]
 pub(super) struct Memo<W> {
-    reach: Reach,
+    /// For those at this position it is just right.
+    fits: Position,
+    /// It is also for those who have yet to see nothing but this, and most of that.
+    stretch: Option<Stretch>,
     whole: W,
     /// How many keys it had in the beginning.
     keys: usize,
@@ -69,17 +63,18 @@ pub(super) struct Memo<W> {
 
 impl Memo<()> {
     pub(super) fn with<W>(self, whole: W) -> Memo<W> {
-        let Self { reach, keys, level, used, may_last, credit, lent, .. } = self;
-        Memo { reach, whole, keys, level, used, may_last, credit, lent }
+        let Self { fits, stretch, keys, level, used, may_last, credit, lent, .. } = self;
+        Memo { fits, stretch, whole, keys, level, used, may_last, credit, lent }
     }
 }
 
-impl<W> Memo<W> {
-    /// It has been of use.
-    fn lend(&mut self) {
+impl<W: Clone> Memo<W> {
+    /// It is of use.
+    fn lend(&mut self) -> W {
         self.lent = true;
         self.used = self.level;
         self.credit = self.keys / CREDIT_PART;
+        self.whole.clone()
     }
 }
 
@@ -110,8 +105,12 @@ impl<W> Memos<W> {
 
     /// Hands it out, to be brought level with this version.
     pub(super) fn take_stale(&mut self, version: u64) -> Option<(Memo<()>, W)> {
-        let Memo { reach, whole, keys, used, may_last, credit, lent, .. } = self.of_all.take()?;
-        Some((Memo { reach, whole: (), keys, level: version, used, may_last, credit, lent }, whole))
+        let Memo { fits, stretch, whole, keys, used, may_last, credit, lent, .. } =
+            self.of_all.take()?;
+        Some((
+            Memo { fits, stretch, whole: (), keys, level: version, used, may_last, credit, lent },
+            whole,
+        ))
     }
 
     /// Takes it back if this is still the version.
@@ -137,17 +136,18 @@ impl<W> Memos<W> {
 pub struct MemoTicket {
     /// None if it is about everything.
     subject: Option<Subject>,
-    reach: Reach,
+    fits: Position,
+    stretch: Option<Stretch>,
     keys: usize,
     end: Position,
 }
 
 impl MemoTicket {
     fn memo<W>(self, whole: W, may_last: bool) -> Memo<W> {
-        let Self { reach, keys, end, .. } = self;
-        let may_last = may_last && keys >= LEAST_LASTING && matches!(reach, Reach::Within(_));
+        let Self { fits, stretch, keys, end, .. } = self;
+        let may_last = may_last && keys >= LEAST_LASTING && stretch.is_some();
         let (level, credit) = (end.live(), keys / CREDIT_PART);
-        Memo { reach, whole, keys, level, used: level, may_last, credit, lent: false }
+        Memo { fits, stretch, whole, keys, level, used: level, may_last, credit, lent: false }
     }
 }
 
@@ -187,9 +187,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
     }
 
     /// Whether it may be of use to one that has yet to see nearly the same, as far as that is known.
-    pub(super) fn is_worth_a_trial(&mut self, view: ViewId, cursor: CursorId) -> bool {
+    #[inline]
+    pub(super) fn is_worth_a_trial(&mut self, view: ViewId, cursor: CursorId, keys: usize) -> bool {
+        if keys < LEAST_LASTING || self.views[view.0].topic != EVERYTHING {
+            return false;
+        }
         let seen = self.journal.position(cursor).live();
-        if self.views[view.0].topic != EVERYTHING || !self.journal.has_company_since(cursor, seen) {
+        if !self.journal.has_company_since(cursor, seen) {
             return false;
         }
         let Memos { doubt, .. } = &mut self.memos;
@@ -215,47 +219,50 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         let is_stretch = subject.is_none() && marks.last()?.fate.is_live();
         let stretch =
             if is_stretch { self.journal.stretch_from(&marks.first()?.key) } else { None };
-        let reach = stretch.map_or(Reach::At(position), Reach::Within);
-        Some(MemoTicket { subject, reach, keys: marks.len(), end: self.journal.end() })
+        let (keys, end) = (marks.len(), self.journal.end());
+        Some(MemoTicket { subject, fits: position, stretch, keys, end })
     }
 
-    /// The finished form of what a view has yet to see, if there is one, and what is to be left out
-    /// of it.
+    /// The finished form of what a view at this position has yet to see, if there is one, and what is
+    /// to be left out of it.
     pub(super) fn take_memo(
         &mut self,
         view: ViewId,
         cursor: CursorId,
         has_company: bool,
-    ) -> Option<(Whole<W>, Vec<K>)> {
-        if self.memos.of_all.is_none() && self.memos.others.is_empty() {
-            return None;
-        }
+        harvest: &mut Harvest<K, V, W>,
+    ) -> bool {
         let position = self.journal.position(cursor);
         let subject = self.subject(self.views[view.0].topic);
         let Memos { of_all, others, .. } = &mut self.memos;
         if let Some(subject) = subject {
-            let is_it = |of: Subject, memo: &Memo<W>| of == subject && memo.is_at(position);
-            let (_, memo) = others.iter_mut().find(|(of, memo)| is_it(*of, memo))?;
-            memo.lend();
-            return Some((Whole::Shared(memo.whole.clone()), Vec::new()));
+            let mut known = others.iter_mut();
+            let memo = known.find(|(of, memo)| *of == subject && memo.fits == position);
+            harvest.whole = memo.map(|(_, memo)| Whole::Shared(memo.lend()));
+            return harvest.whole.is_some();
         }
-        let memo = of_all.as_mut().filter(|memo| memo.level == self.journal.version())?;
-        let (seen, is_wanted) = match memo.reach {
-            Reach::At(at) => (if at == position { Vec::new() } else { return None }, has_company),
-            Reach::Within(stretch) => {
-                let most = if memo.may_last { memo.keys / SMALL_PART } else { 0 };
-                let seen = self.journal.seen_within(stretch, cursor, most)?;
-                let since = stretch.since();
-                (seen, has_company || self.journal.has_company_since(cursor, since))
-            }
+        let Some(memo) = of_all.as_mut().filter(|memo| memo.level == self.journal.version()) else {
+            return false;
         };
-        if is_wanted {
-            memo.lend();
-            return Some((Whole::Shared(memo.whole.clone()), seen));
+        let mut has_company = has_company;
+        if memo.fits != position {
+            let Some(stretch) = memo.stretch else { return false };
+            let most = if memo.may_last { memo.keys / SMALL_PART } else { 0 };
+            let Some(seen) = self.journal.seen_within(stretch, cursor, most) else { return false };
+            harvest.seen = seen;
         }
-        // Nobody else will ask for it.
-        let Memo { whole, lent, .. } = of_all.take()?;
-        Some((if lent { Whole::Shared(whole) } else { Whole::Owned(whole) }, seen))
+        if let Some(stretch) = memo.stretch.filter(|_| !has_company) {
+            has_company = self.journal.has_company_since(cursor, stretch.since());
+        }
+        harvest.whole = if has_company {
+            Some(Whole::Shared(memo.lend()))
+        } else {
+            // Nobody else will ask for it.
+            let is_lent = memo.lent;
+            let whole = of_all.take().map(|memo| memo.whole);
+            whole.map(if is_lent { Whole::Shared } else { Whole::Owned })
+        };
+        true
     }
 
     /// The content has changed: finished forms are of no use any more, but for one that is to be
@@ -299,8 +306,13 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         self.memos.hope = self.memos.hope.saturating_sub(1);
         self.memos.repeats = stretch.is_some_and(|stretch| stretch.since() < end.live());
         let Some(stretch) = stretch else { return };
-        let (reach, keys, end) = (Reach::Within(stretch), batch.marks.len(), self.journal.end());
-        let ticket = MemoTicket { subject: None, reach, keys, end };
+        let ticket = MemoTicket {
+            subject: None,
+            fits: end,
+            stretch: Some(stretch),
+            keys: batch.marks.len(),
+            end: self.journal.end(),
+        };
         let may_last = batch.may_last && self.memos.doubt == 0;
         self.memos.of_all = batch.whole.take().map(|whole| ticket.memo(whole, may_last));
     }
@@ -336,7 +348,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         whole: &mut Option<W>,
         may_last: bool,
     ) {
-        let MemoTicket { subject, reach, end, .. } = ticket;
+        let MemoTicket { subject, fits, end, .. } = ticket;
         if self.journal.end() != end {
             return;
         }
@@ -352,8 +364,7 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
             return;
         };
         let Memos { others, .. } = &mut self.memos;
-        let is_same = |memo: &Memo<W>| matches!(reach, Reach::At(at) if memo.is_at(at));
-        let is_known = others.iter().any(|(of, memo)| *of == subject && is_same(memo));
+        let is_known = others.iter().any(|(of, memo)| *of == subject && memo.fits == fits);
         let is_wanted = !is_known && others.len() < MOST_SUBJECTS;
         // The last view that was about this may have gone.
         let is_wanted =
@@ -361,11 +372,5 @@ impl<K: Key, V: Clone, W: Clone, S: BuildHasher + Default> Data<K, V, W, S> {
         if let Some(whole) = whole.take_if(|_| is_wanted) {
             others.push((subject, ticket.memo(whole, false)));
         }
-    }
-}
-
-impl<W> Memo<W> {
-    fn is_at(&self, position: Position) -> bool {
-        matches!(self.reach, Reach::At(at) if at == position)
     }
 }
