@@ -1,4 +1,4 @@
-"""Views that look one after the other, with an update between any two: the work is shared all the same."""
+"""Views that look one after the other, with updates in between, share the work all the same."""
 
 from __future__ import annotations
 
