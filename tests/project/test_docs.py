@@ -146,6 +146,7 @@ def test_a_shell_block_names_things_that_exist(block: Block) -> None:
                 ["pip", "install", "change-buffers"],
                 ["pip", "install", "."],
                 ["pip", "install", ".[server]"],
+                ["pip", "install", ".[server,uvloop]"],
                 ["pip", "install", ".[redis]"],
             ), line
 
