@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pytest_benchmark")
+for module in ("pytest_benchmark", "orjson", "ormsgpack"):
+    pytest.importorskip(module, reason=f"{module} is not installed, or not to be had here")
 
 ROOT = Path(__file__).parents[2]
 

@@ -247,6 +247,19 @@ def test_two_take_the_same_key_and_one_gets_it(shared_server, rooms):
         eventually(lambda number=number, won=won: takers[0].get(f"seat-{number}") == won[0])
 
 
+def test_a_claim_that_comes_in_during_an_update_is_heeded(pair, monkeypatch):
+    here, there = pair
+    ada, bob = (room.create_publisher(exclusive=True) for room in pair)
+    ada.update({"k": 1})
+    eventually(lambda: there.get("k") == 1)
+    claims, nothing_yet = there._replica.claims, iter([{}])
+    monkeypatch.setattr(type(there), "_claims", property(lambda _: next(nothing_yet, claims)))
+    with pytest.raises(KeyOwnedError):
+        bob.update({"k": 2})
+    assert next(nothing_yet, None) is None
+    assert here.copy_content() == {"k": 1}
+
+
 def test_an_update_that_lost_against_an_exclusive_publisher_is_left_out_whole(pair):
     here, there = pair
     ada = here.create_publisher(exclusive=True)

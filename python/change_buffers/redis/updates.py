@@ -118,8 +118,9 @@ class Updates:
     def _must_ask(self, encoded: dict[str, bytes], by: RedisPublisher | None) -> bool:
         if by is None or not by.exclusive:
             return False
-        claims = self._room._claims
-        return any(key not in claims for key in encoded)
+        # Another one's claim may have come in since that was looked at: Redis says so then.
+        claims, own = self._room._claims, by.id.encode()
+        return any(claims.get(key) != own for key in encoded)
 
     def _sent(
         self,
