@@ -13,6 +13,7 @@
 //! * [`store`]: the data mutex around one journal and its views, and who is to be woken.
 //! * [`sleep`]: one sleeping thread and the way to wake it.
 //! * [`framing`]: changes on the wire, from values that are encoded already.
+//! * [`parsing`]: values on the wire, looked at without decoding them.
 //! * `sync`: what threads meet at, to be exchanged for a model of it.
 //!
 //! # The rules of the lock
@@ -28,6 +29,7 @@ pub mod framing;
 mod index;
 pub mod journal;
 mod list;
+pub mod parsing;
 mod pending;
 pub mod sleep;
 pub mod store;
