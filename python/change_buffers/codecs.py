@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from change_buffers import _core, _packers
+from change_buffers._core import PackedValue, unpack_around
 from change_buffers._message import change_in
 
-__all__ = ["Codec", "JSONCodec", "MessagePackCodec"]
+__all__ = ["Codec", "JSONCodec", "MessagePackCodec", "PackedValue", "unpack_around"]
 
 Encoded: TypeAlias = bytes | bytearray
 Readable: TypeAlias = bytes | bytearray | memoryview

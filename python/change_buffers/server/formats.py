@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgpack
 
 from change_buffers import DictionaryChange
-from change_buffers.codecs import Codec, JSONCodec, MessagePackCodec
+from change_buffers.codecs import Codec, JSONCodec, MessagePackCodec, unpack_around
 
 orjson: Any
 try:
@@ -80,9 +80,13 @@ class MessagePack(Format):
         self.codec = MessagePackCodec(packb)
 
     def decode(self, data: bytes | str) -> object:
-        """Decode a message."""
+        """Decode a message. Values stay packed, if every client can be sent them as they are."""
         if isinstance(data, str):
             raise ValueError("expected MessagePack in a binary message, found a text message")
+        try:
+            return unpack_around(data, "state", "updates")
+        except ValueError:
+            pass  # it is taken all the same, or it is known better what is wrong with it
         try:
             # A time becomes a number, which every client can be sent.
             return msgpack.unpackb(data, ext_hook=_refuse_extension, timestamp=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from change_buffers.codecs import PackedValue
 from change_buffers.server.formats import Format
 from change_buffers.server.limits import BYTES_PER_UPDATE, Limits
 
@@ -125,7 +126,10 @@ def _read_state(state: Any, incoming: Incoming, limits: Limits) -> None:
     for key, value in updates.items():
         if type(key) is not str:
             raise _malformed("state.updates", "keys that are text", key)
-        entries = 0 if type(value) in PLAIN else entries_of(value, limits.depth)
+        if type(value) is PackedValue:
+            entries = value.entries if value.depth <= limits.depth else None
+        else:
+            entries = 0 if type(value) in PLAIN else entries_of(value, limits.depth)
         if entries is None:
             raise Refusal(
                 "malformed",
@@ -187,7 +191,8 @@ def _weigh(incoming: Incoming, whole: int) -> None:
             sizes[key] += whole
         return
     for key, value in updates.items():
-        sizes[key] += len(key) + len(msgpack.packb(value))
+        packed = value if type(value) is PackedValue else msgpack.packb(value)
+        sizes[key] += len(key) + len(packed)
 
 
 def read_interval(value: Any, limits: Limits, where: str) -> float:

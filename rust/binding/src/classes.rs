@@ -13,6 +13,7 @@ use crate::journal::room::DictionaryChangeMultiView;
 use crate::journal::shared::SharedStore;
 use crate::journal::stats::Stats;
 use crate::kept::encoding::Encoding;
+use crate::kept::packed::PackedValue;
 use crate::kept::value::Version;
 use crate::tasks::call::Call;
 use crate::tasks::ticks::{Tick, Ticks};
@@ -44,6 +45,7 @@ check!(
     DictionaryChangeMultiView,
     Encoding,
     NextChange,
+    PackedValue,
     Publisher,
     SharedStore,
     Source,

@@ -29,6 +29,7 @@ mod args {
 mod kept {
     pub(crate) mod encoding;
     pub(crate) mod fragments;
+    pub(crate) mod packed;
     pub(crate) mod value;
 }
 
@@ -37,6 +38,7 @@ mod bytes {
     pub(crate) mod codec;
     pub(crate) mod joined;
     pub(crate) mod message;
+    pub(crate) mod unpack;
 }
 
 /// What a flush gives.
@@ -109,6 +111,7 @@ use journal::refused::{ConflictError, KeyOwnedError};
 use journal::room::DictionaryChangeMultiView;
 use journal::shared::SharedStore;
 use journal::stats::Stats;
+use kept::packed::PackedValue;
 use tasks::ticks::Ticks;
 use view::context::ViewContext;
 
@@ -132,10 +135,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<DictionaryChangeBuffer>()?;
     module.add_class::<DictionaryChangeMultiView>()?;
     module.add_class::<NextChange>()?;
+    module.add_class::<PackedValue>()?;
     module.add_class::<Publisher>()?;
     module.add_class::<SharedStore>()?;
     module.add_class::<Stats>()?;
     module.add_class::<Subscription>()?;
     module.add_class::<Ticks>()?;
-    module.add_class::<ViewContext>()
+    module.add_class::<ViewContext>()?;
+    module.add_function(wrap_pyfunction!(bytes::unpack::unpack_around, module)?)
 }

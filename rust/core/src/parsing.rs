@@ -17,15 +17,23 @@ const FEW_KEYS: usize = 16;
 /// One piece: a value, or the beginning of a list or map with so many entries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Token<'a> {
+    /// Nothing.
     Nil,
+    /// True or false.
     Bool(bool),
-    /// A number that is negative, or may be.
+    /// A whole number that is below zero, or written as if it might be.
     Signed(i64),
+    /// Any other whole number.
     Unsigned(u64),
+    /// A number in 32 or 64 bits.
     Float(f64),
+    /// Text, in UTF-8.
     Text(&'a str),
+    /// Bytes.
     Bytes(&'a [u8]),
+    /// So many values follow.
     List(usize),
+    /// So many keys follow, each with its value.
     Map(usize),
 }
 
@@ -47,11 +55,13 @@ pub enum Unfit {
     Unknown(u8),
     /// Text that is not UTF-8.
     Text,
+    /// A type of somebody's own, or a time.
     Extension,
     /// A key of a map that is no text.
     Key,
     /// A key that a map has already.
     Twice,
+    /// There are more lists and maps in each other than [`DEEPEST`].
     Deep,
     /// Something follows.
     More,
@@ -81,6 +91,7 @@ pub struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    /// A parser of these bytes.
     pub fn new(data: &'a [u8]) -> Self {
         Self { rest: data }
     }
@@ -96,7 +107,7 @@ impl<'a> Parser<'a> {
             0xc0 => Token::Nil,
             0xc2 => Token::Bool(false),
             0xc3 => Token::Bool(true),
-            0xc4 | 0xc5 | 0xc6 => {
+            0xc4..=0xc6 => {
                 let length = self.length(first - 0xc4)?;
                 Token::Bytes(self.bytes(length)?)
             }

@@ -11,6 +11,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 use crate::args::errors::{caused, type_name};
 use crate::args::name::Name;
 use crate::kept::fragments::Identity;
+use crate::kept::packed::packed;
 
 /// Turns changes into bytes: one format, and one function for the values.
 ///
@@ -39,6 +40,11 @@ impl Codec {
         let py = value.py();
         let key = key.text(py);
         let text = utf8(key, "updates")?;
+        let packed = packed(value);
+        if let (Format::MessagePack, Some(packed)) = (self.format, packed) {
+            return self.format.pair(text, packed.data()).map_err(|TooLong| too_long());
+        }
+        let value = packed.map_or(Ok(value), |packed| packed.decoded(py))?;
         let encode_value = self.encode_value.as_ref().expect("an initialised codec has a function");
         let encoded = encode_value.bind(py).call1((value,)).map_err(|cause| unfit(key, cause))?;
         let pair = if let Ok(bytes) = encoded.cast::<PyBytes>() {

@@ -23,7 +23,7 @@ impl Dicts {
         let mut removals = None;
         for Mark { key, fate } in marks {
             if let Some(value) = fate.value() {
-                updates.set_item(key.text(py), value.object(py))?;
+                updates.set_item(key.text(py), value.object(py)?)?;
             }
             if !fate.is_live() {
                 let removals: &mut Bound<'_, PySet> = match &mut removals {

@@ -44,7 +44,9 @@ pub(crate) fn parts<'py>(
         let given = in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value);
         let found = content.get(place).and_then(Option::as_ref);
         let value = given.or_else(|| by_key.get(key).copied()).or(found);
-        let fragments = value.and_then(|value| value.fragments_of(object));
+        // Whoever looked may have been given another object than what was published.
+        let known = value.filter(|value| value.is_seen_as(object)).map(|value| value.parts(py));
+        let (object, fragments) = known.unwrap_or((object, None));
         Item { key, object, fragments }
     });
     message(codec, envelope, items, removals.iter())

@@ -121,13 +121,12 @@ impl Source {
         else {
             return Ok(false);
         };
-        let py = updates.py();
         // Another thread may change it at the same time.
         let copy = if cfg!(Py_GIL_DISABLED) { Some(updates.copy()?) } else { None };
         let mut expected = self.values();
         let is_same = copy.as_ref().unwrap_or(updates).iter().all(|(key, object)| {
             let expected = expected.next();
-            expected.is_some_and(|(name, value)| name.is(&key) && value.object(py).is(&object))
+            expected.is_some_and(|(name, value)| name.is(&key) && value.is_seen_as(&object))
         });
         if !is_same || expected.next().is_some() {
             return Ok(false);

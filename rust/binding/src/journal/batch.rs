@@ -11,6 +11,7 @@ use crate::args::keys::{Names, Updates, names, own_or_borrowed_dict, with_exact_
 use crate::args::name::{Name, NameHasher};
 use crate::change::dicts::Dicts;
 use crate::change::finished::Finished;
+use crate::kept::packed::is_any_packed;
 use crate::kept::value::Value;
 
 /// From how many keys on a finished dictionary is worth its price: building one key by key costs
@@ -51,7 +52,7 @@ pub(crate) fn fill(
     }
     if let Some(removals) = removals {
         remove(batch, removals);
-    } else if whole {
+    } else if whole && !is_any_packed(&dict) {
         batch.finish(Finished::Dicts(Dicts { updates: dict.unbind(), removals: None }), false);
     }
     Ok(())

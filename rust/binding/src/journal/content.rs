@@ -139,7 +139,7 @@ impl Mirror {
                     dict.del_item(key)?;
                 }
                 if let Some(value) = value {
-                    dict.set_item(key, value.object(py))?;
+                    dict.set_item(key, value.object(py)?)?;
                 }
             }
             self.births = births;

@@ -14,6 +14,7 @@ use crate::change::finished::Finished;
 use crate::journal::batch::WORTH_COPYING;
 use crate::journal::level::CAN_LAST;
 use crate::journal::shared::PyStore;
+use crate::kept::packed::is_any_packed;
 use crate::kept::value::Value;
 
 pub(crate) type LentBatch = batch::Batch<Lent, Value, Finished>;
@@ -99,7 +100,7 @@ fn lend_any<'py>(
     let updates = updates.map(|updates| updates.dict);
     if let Some(dict) = &updates {
         lend_items(batch, dict);
-        if whole {
+        if whole && !is_any_packed(dict) {
             batch.finish(
                 Finished::Dicts(Dicts { updates: dict.clone().unbind(), removals: None }),
                 CAN_LAST,

@@ -36,8 +36,8 @@ fn bring_back(py: Python<'_>, store: &PyStore, stale: Stale<Name, Value, Finishe
         return;
     }
     let is_level = stale.marks.iter().all(|Mark { key, fate }| {
-        let value = fate.value().map(|value| value.object(py));
-        value.is_some_and(|value| updates.set_item(key.text(py), value).is_ok())
+        let Some(value) = fate.value() else { return false };
+        value.object(py).and_then(|object| updates.set_item(key.text(py), object)).is_ok()
     });
     if is_level {
         store.bring_back(stale);

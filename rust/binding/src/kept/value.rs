@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::interpreter;
 use crate::kept::fragments::Fragments;
+use crate::kept::packed::{is_seen_as, seen};
 
 /// Whether any version was ever made: as long as there is none, no value has to be looked at.
 static ARE_THERE_VERSIONS: AtomicBool = AtomicBool::new(false);
@@ -55,27 +56,24 @@ impl Value {
         let _ = blank.get().object.set(object);
     }
 
+    /// What whoever looks at it is given. This may decode it, so no lock is to be held.
     #[inline]
-    pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.parts(py).0
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        seen(self.parts(py).0)
     }
 
-    /// The object, and where its bytes are kept if others may send the same.
+    /// Whether this very object was published, or given to somebody who looked.
+    pub(crate) fn is_seen_as(&self, object: &Bound<'_, PyAny>) -> bool {
+        is_seen_as(self.parts(object.py()).0, object)
+    }
+
+    /// The object as it was published, and where its bytes are kept if others may send the same.
     #[inline]
     pub(crate) fn parts<'py>(&self, py: Python<'py>) -> (&Bound<'py, PyAny>, Option<&Fragments>) {
         match self.version(py).map(|version| (version.object.get(), &version.fragments)) {
             Some((Some(object), fragments)) => (object.bind(py), Some(fragments)),
             _ => (self.0.bind(py), None),
         }
-    }
-
-    /// Where its bytes are kept, if it is this very object.
-    pub(crate) fn fragments_of<'a>(
-        &'a self,
-        object: &'a Bound<'_, PyAny>,
-    ) -> Option<&'a Fragments> {
-        let (own, fragments) = self.parts(object.py());
-        fragments.filter(|_| own.is(object))
     }
 
     #[inline]

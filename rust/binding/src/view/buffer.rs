@@ -182,7 +182,7 @@ impl DictionaryChangeBuffer {
         let updates = PyDict::new(py);
         for Mark { key, fate } in self.store().peek(self.view()) {
             if let Some(value) = fate.value() {
-                updates.set_item(key.text(py), value.object(py))?;
+                updates.set_item(key.text(py), value.object(py)?)?;
             }
         }
         Ok(updates)

@@ -127,7 +127,7 @@ impl DictionaryChangeMultiView {
         default: Option<Py<PyAny>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let value = self.store().get(&key_of(key)?);
-        Ok(value.map_or(default, |value| Some(value.object(py).clone().unbind())))
+        value.map_or(Ok(default), |value| Ok(Some(value.object(py)?.clone().unbind())))
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {

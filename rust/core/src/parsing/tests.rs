@@ -70,8 +70,9 @@ impl Value {
                 items.len() == count && items.iter().all(|item| item.is_read_from(parser))
             }
             (Self::Map(entries), Token::Map(count)) => {
-                let mut is_read =
-                    |(key, item): &(String, Self)| parser.key() == Ok(key) && item.is_read_from(parser);
+                let mut is_read = |(key, item): &(String, Self)| {
+                    parser.key() == Ok(key) && item.is_read_from(parser)
+                };
                 entries.len() == count && entries.iter().all(&mut is_read)
             }
             _ => false,
