@@ -32,6 +32,10 @@ class Codec(_core.Codec):
         Raises:
             ValueError: It cannot be encoded; the cause is the error of the codec's function.
         """
+        if isinstance(value, PackedValue):
+            if self._is_message_pack:
+                return bytes(value)
+            value = value.value
         try:
             encoded = self._encode_value(value)
         except Exception as error:
@@ -85,6 +89,7 @@ class Codec(_core.Codec):
             raise ValueError("data is nested too deeply") from error
         return change_in(message, envelope)
 
+    _is_message_pack = False
     _readable: tuple[type, ...] = (bytes, bytearray, memoryview)
     _encode_value: Callable[[Any], Any]
 
@@ -121,6 +126,7 @@ class MessagePackCodec(Codec):
         codec._unpackb = _function("unpackb", unpackb)
         return codec
 
+    _is_message_pack = True
     _unpackb: Callable[[bytes], Any] | None
 
     def _decode(self, data: Any) -> object:

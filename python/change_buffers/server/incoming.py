@@ -10,7 +10,7 @@ import msgpack
 
 from change_buffers.codecs import PackedValue
 from change_buffers.server.formats import Format
-from change_buffers.server.limits import BYTES_PER_UPDATE, Limits
+from change_buffers.server.limits import Limits
 
 BYTES_PER_ENTRY = 64
 LONGEST_PREFIX = LONGEST_ID = 200
@@ -55,11 +55,6 @@ class Incoming:
         self.follow: dict[str, Any] | None = None
 
 
-def cost_of(data: bytes | str) -> float:
-    """Give what a message counts for, whatever is in it."""
-    return 1 + len(data) // BYTES_PER_UPDATE
-
-
 def read(data: bytes | str, of: Format, limits: Limits) -> Incoming:
     """Decode and check a message.
 
@@ -79,9 +74,6 @@ def read(data: bytes | str, of: Format, limits: Limits) -> Incoming:
         state = message.get("state")
         if state is not None:
             _read_state(state, incoming, limits)
-            if of.is_text:
-                _check_packable(incoming)
-            _weigh(incoming, len(data))
             since = message.get("unchanged_since")
             if since is not None and (type(since) is not int or since < 0):
                 raise _malformed("unchanged_since", "a version", since)
@@ -120,24 +112,35 @@ def _read_state(state: Any, incoming: Incoming, limits: Limits) -> None:
     elif type(removals) is not list:
         raise _malformed("state.removals", "a list", removals)
     for number, key in enumerate(removals):
+        where = f"state.removals[{number}]"
         if type(key) is not str:
-            raise _malformed(f"state.removals[{number}]", "a text", key)
+            raise _malformed(where, "a text", key)
+        if not _is_text(key):
+            raise Refusal("malformed", "MessagePack cannot hold it: a lone surrogate", where)
     sizes = incoming.sizes
     for key, value in updates.items():
         if type(key) is not str:
             raise _malformed("state.updates", "keys that are text", key)
         if type(value) is PackedValue:
-            entries = value.entries if value.depth <= limits.depth else None
+            entries, size, is_deep = value.entries, len(value), value.depth > limits.depth
         else:
-            entries = 0 if type(value) in PLAIN else entries_of(value, limits.depth)
-        if entries is None:
+            entries, size, is_deep = _measured(key, value, limits.depth)
+        if is_deep:
             raise Refusal(
                 "malformed",
                 f"more than {limits.depth} lists and maps are in each other",
                 f"state.updates[{key!r}]",
             )
-        sizes[key] = entries * BYTES_PER_ENTRY
+        sizes[key] = len(key) + size + entries * BYTES_PER_ENTRY
     incoming.updates, incoming.removals = updates, removals
+
+
+def _measured(key: str, value: Any, depth: int) -> tuple[int, int, bool]:
+    """Give the entries, the bytes in MessagePack, and whether it is deeper than that."""
+    entries = 0 if type(value) in PLAIN else entries_of(value, depth)
+    if entries is None:
+        return 0, 0, True
+    return entries, _packed_size(key, value), False
 
 
 CONTAINERS = frozenset({dict, list})
@@ -161,18 +164,15 @@ def entries_of(value: Any, depth: int) -> int | None:
     return entries
 
 
-def _check_packable(incoming: Incoming) -> None:
+def _packed_size(key: str, value: Any) -> int:
     """JSON has numbers and text that MessagePack has not, and all are sent everything."""
-    for key, value in (incoming.updates or {}).items():
-        try:
-            msgpack.packb({key: value})
-        except (ValueError, OverflowError) as error:
-            where = f"state.updates[{key!r}]"
-            raise Refusal("malformed", f"MessagePack cannot hold it: {error}", where) from None
-    for number, key in enumerate(incoming.removals):
+    try:
         if not _is_text(key):
-            where = f"state.removals[{number}]"
-            raise Refusal("malformed", "MessagePack cannot hold it: a lone surrogate", where)
+            raise ValueError("a lone surrogate")
+        return len(msgpack.packb(value))
+    except (ValueError, OverflowError) as error:
+        where = f"state.updates[{key!r}]"
+        raise Refusal("malformed", f"MessagePack cannot hold it: {error}", where) from None
 
 
 def _is_text(key: str) -> bool:
@@ -181,18 +181,6 @@ def _is_text(key: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _weigh(incoming: Incoming, whole: int) -> None:
-    """Add the bytes on the wire to the sizes."""
-    sizes, updates = incoming.sizes, incoming.updates or {}
-    if len(sizes) == 1:
-        for key in sizes:
-            sizes[key] += whole
-        return
-    for key, value in updates.items():
-        packed = value if type(value) is PackedValue else msgpack.packb(value)
-        sizes[key] += len(key) + len(packed)
 
 
 def read_interval(value: Any, limits: Limits, where: str) -> float:
