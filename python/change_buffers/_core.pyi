@@ -16,6 +16,7 @@ __all__ = [
     "KeyOwnedError",
     "NextChange",
     "ObjectFrozenError",
+    "PackedValue",
     "Publisher",
     "SharedStore",
     "Stats",
@@ -23,6 +24,7 @@ __all__ = [
     "Ticks",
     "ViewContext",
     "__version__",
+    "unpack_around",
 ]
 
 __version__: str
@@ -59,6 +61,57 @@ class Codec:
     def __new__(
         cls, wire_format: Literal["msgpack", "json"], encode_value: Callable[[Any], Any]
     ) -> Self: ...
+
+@final
+class PackedValue:
+    """A value in MessagePack, which is decoded when somebody looks at it.
+
+    Pass one to `update()`, and whoever looks is given what it stands for, as if that had been passed:
+    `get()`, flushes, every view. A change that is encoded in MessagePack has the bytes as they are,
+    whatever the codec's function. So a server that only passes values on never makes objects of them.
+
+    Any number of threads may use one. Cannot be subclassed.
+
+    Args:
+        data: The value as MessagePack: one that every client can be sent. Extensions, and maps with
+            keys that are no text or come twice, are not taken, nor more than 64 lists and maps in
+            each other.
+
+    Raises:
+        TypeError: `data` is not `bytes`.
+        ValueError: It is not such a value.
+    """
+
+    def __new__(cls, data: bytes) -> Self: ...
+    @property
+    def value(self) -> Any:
+        """What it stands for. It is decoded once: this is the same object each time."""
+
+    @property
+    def entries(self) -> int:
+        """How many entries all its lists and maps have."""
+
+    @property
+    def depth(self) -> int:
+        """How many lists and maps are in each other; 0 if it is neither."""
+
+    def __len__(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]: ...
+
+def unpack_around(data: bytes, *path: str) -> Any:
+    """Decode MessagePack, but leave the values of one map as they came.
+
+    Args:
+        data: The message.
+        path: Keys of maps, from the outermost to the one whose values become `PackedValue`s. What
+            is elsewhere, or not there, is decoded.
+
+    Raises:
+        TypeError: `data` is not `bytes`, or a key is not a `str`.
+        ValueError: It is malformed, something in it is what a `PackedValue` does not take, or `path`
+            is longer than 64.
+    """
 
 @disjoint_base
 class DictionaryChange:
