@@ -66,9 +66,10 @@ class Codec:
 class PackedValue:
     """A value in MessagePack, which is decoded when somebody looks at it.
 
-    Pass one to `update()`, and whoever looks is given what it stands for, as if that had been passed:
-    `get()`, flushes, every view. A change that is encoded in MessagePack has the bytes as they are,
-    whatever the codec's function. So a server that only passes values on never makes objects of them.
+    Pass one to `update()`, and whoever looks is given what it stands for, as if that had been
+    passed: `get()`, flushes, every view. A change that is encoded in MessagePack has these very
+    bytes, whatever the codec's function. So a server that only passes values on never makes
+    objects of them.
 
     Any number of threads may use one. Cannot be subclassed.
 
@@ -109,8 +110,8 @@ def unpack_around(data: bytes, *path: str) -> Any:
 
     Raises:
         TypeError: `data` is not `bytes`, or a key is not a `str`.
-        ValueError: It is malformed, something in it is what a `PackedValue` does not take, or `path`
-            is longer than 64.
+        ValueError: It is malformed, something in it is what a `PackedValue` does not take, or
+            `path` is longer than 64.
     """
 
 @disjoint_base

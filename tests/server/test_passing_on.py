@@ -1,4 +1,4 @@
-"""Values that a client sends in MessagePack are passed on as they came, if everybody can be sent them."""
+"""Values that came in MessagePack are passed on as they came, if everybody can be sent them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-msgpack = pytest.importorskip("msgpack")
+pytest.importorskip("msgpack")
 pytest.importorskip("websockets")
+
+import msgpack
 
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import Limits, Room, Session
@@ -103,7 +105,7 @@ def test_a_value_that_is_deeper_than_what_is_passed_on_is_taken_if_the_limit_all
 @pytest.mark.parametrize("as_came", [True, False])
 def test_entries_count_as_memory_however_a_value_is_kept(as_came: bool) -> None:
     """A hundred bytes of empty lists take a hundred objects."""
-    # Beside the hundred entries and their bytes there is room for a few bytes more, not for an entry.
+    # Beside the hundred entries and their bytes there is room for some bytes, not for an entry.
     room = make_room(limits=Limits(state_bytes=100 * 64 + 100 + 60))
     session = enter(room)
     lists = [[]] * 100

@@ -203,7 +203,9 @@ class Session:
         try:
             # Without removals, and without a condition, it goes the shortest way.
             self._publisher.update(
-                incoming.updates, incoming.removals or None, unchanged_since=incoming.unchanged_since
+                incoming.updates,
+                incoming.removals or None,
+                unchanged_since=incoming.unchanged_since,
             )
         except KeyOwnedError as error:
             raise Refusal("owned", "they belong to somebody else", _keys(error.keys)) from None

@@ -17,8 +17,8 @@ use crate::kept::packed::{PackedValue, decode, unfit};
 ///
 /// Raises:
 ///     TypeError: `data` is not `bytes`, or a key is not a `str`.
-///     ValueError: It is malformed, something in it is what a `PackedValue` does not take, or `path`
-///         is longer than 64.
+///     ValueError: It is malformed, something in it is what a `PackedValue` does not take, or
+///         `path` is longer than 64.
 #[pyfunction]
 #[pyo3(signature = (data, *path))]
 pub(crate) fn unpack_around<'py>(

@@ -14,9 +14,10 @@ static ARE_THERE_ANY: AtomicBool = AtomicBool::new(false);
 
 /// A value in MessagePack, which is decoded when somebody looks at it.
 ///
-/// Pass one to `update()`, and whoever looks is given what it stands for, as if that had been passed:
-/// `get()`, flushes, every view. A change that is encoded in MessagePack has the bytes as they are,
-/// whatever the codec's function. So a server that only passes values on never makes objects of them.
+/// Pass one to `update()`, and whoever looks is given what it stands for, as if that had been
+/// passed: `get()`, flushes, every view. A change that is encoded in MessagePack has these very
+/// bytes, whatever the codec's function. So a server that only passes values on never makes
+/// objects of them.
 ///
 /// Any number of threads may use one. Cannot be subclassed.
 ///
