@@ -88,3 +88,31 @@ def fail_to_encode() -> Step:
                 view.flush_changed_blocking().encode(codec)
 
     return step
+
+
+@operation
+def pass_packed_values_on() -> Step:
+    from change_buffers.codecs import JSONCodec, PackedValue, unpack_around
+
+    codec = JSONCodec(json.dumps)
+    multi_view = DictionaryChangeMultiView()
+    # {"updates": {"a": [{"b": 1}, "c"], "d": 1.5}, "removals": ["e"]}
+    message = (
+        b"\x82\xa7updates\x82\xa1a\x92\x81\xa1b\x01\xa1c\xa1d\xcb\x3f\xf8\0\0\0\0\0\0"
+        b"\xa8removals\x91\xa1e"
+    )
+
+    def step() -> None:
+        with multi_view.create_view() as one, multi_view.create_view() as another:
+            found = unpack_around(message, "updates")
+            multi_view.update(**found)
+            one.flush_changed_blocking().encode(codec)
+            another.flush_changed_blocking().updates["a"].append(multi_view)
+            multi_view.get("d")
+            for data in (message[:-1], message + b"\0", b"\x92\xa1x\xc1"):
+                with suppress(ValueError):
+                    unpack_around(data, "updates")
+                with suppress(ValueError):
+                    PackedValue(data)
+
+    return step
