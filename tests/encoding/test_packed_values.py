@@ -7,6 +7,7 @@ import json
 import pickle
 import threading
 import weakref
+from contextlib import ExitStack
 
 import msgpack
 import pytest
@@ -69,17 +70,18 @@ def test_a_buffer_gives_what_it_stands_for(size):
     assert updates == {f"key {number}": [number] for number in range(size)}
 
 
-@pytest.mark.parametrize("size", [3, 100])
-def test_views_that_look_one_after_the_other_are_given_it_too(size):
+def test_views_that_look_one_after_the_other_are_given_it_too():
     """A dictionary that is kept for the next is brought level with each small update."""
     room = DictionaryChangeMultiView()
-    expected = {f"key {number}": number for number in range(size)}
-    room.update(expected)
-    for number in range(5):
-        with room.create_view() as view:
-            room.update({f"key {number % 3}": packed([number])})
-            expected[f"key {number % 3}"] = [number]
-            assert view.flush_changed_nowait().updates == expected
+    with ExitStack() as stack:
+        views = [stack.enter_context(room.create_view()) for _ in range(5)]
+        expected = {f"key {number}": number for number in range(40)}
+        for _ in range(3):
+            room.update(expected)
+            for number, view in enumerate(views):
+                room.update({f"key {number}": packed([number])})
+                expected[f"key {number}"] = [number]
+                assert view.flush_changed_nowait().updates == expected
 
 
 def test_a_publisher_and_another_room_give_what_it_stands_for(room):
@@ -108,13 +110,23 @@ def test_they_do_so_when_somebody_has_looked(room):
         room.update({"c": packed(2)})
         change = one.flush_changed_nowait()
         assert change.updates == {"a": AVATAR, "b": 1, "c": 2}
+        message = change.encode(NEVER)
+        assert other.flush_changed_nowait().encode(NEVER) == message
         del change.updates["b"]
         decoded = NEVER.decode(change.encode(NEVER)).updates
         assert decoded == {"a": AVATAR, "c": 2}
         change.updates["c"] = 3
         with pytest.raises(ValueError, match=r"updates\['c'\]"):
             change.encode(NEVER)
-        assert other.flush_changed_nowait().encode(NEVER)
+
+
+def test_views_share_one_message_when_somebody_has_looked(room):
+    encoded_stores.begin(room)
+    with room.create_view() as one, room.create_view() as other:
+        room.update({"a": packed(AVATAR)})
+        changes = [view.flush_changed_nowait() for view in (one, other)]
+        assert changes[0].updates == {"a": AVATAR}
+        assert changes[0].encode(NEVER) is changes[1].encode(NEVER)
 
 
 def test_a_change_of_ones_own_may_have_some():
