@@ -212,6 +212,19 @@ def test_what_cannot_be_passed_on_is_refused(data, why):
         unpack_around(message, "elsewhere")
 
 
+@pytest.mark.parametrize("path", [(), ("a",), ("a", "b"), ("a", "b", "c"), ("x",)])
+def test_a_key_that_comes_twice_is_found_wherever_it_is(path):
+    inner, twice = b"\x81\xa1c\x01", b"\x82\xa1c\x01\xa1c\x02"
+    assert looked_at(unpack_around(b"\x81\xa1a\x81\xa1b" + inner, *path)) == {"a": {"b": {"c": 1}}}
+    for data in (
+        b"\x81\xa1a\x81\xa1b" + twice,
+        b"\x81\xa1a\x82\xa1b\x01\xa1b" + inner,
+        b"\x82\xa1a\x01\xa1a\x81\xa1b" + inner,
+    ):
+        with pytest.raises(ValueError, match="a map has a key twice"):
+            unpack_around(data, *path)
+
+
 @pytest.mark.parametrize("data", [None, "text", bytearray(b"\x01"), [1]])
 def test_what_is_not_bytes_is_refused(data):
     with pytest.raises(TypeError, match="data"):
