@@ -50,6 +50,7 @@ impl PackedValue {
     }
 
     /// What it stands for: the same object each time.
+    #[cold]
     pub(crate) fn decoded<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         if self.decoded.get().is_none() {
             let mut parser = Parser::new(&self.data);
@@ -82,9 +83,14 @@ pub(crate) fn is_seen_as(object: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) ->
 }
 
 /// Whether one of the values would have to be decoded first if this were handed out.
+#[inline]
 pub(crate) fn is_any_packed(values: &Bound<'_, PyDict>) -> bool {
-    ARE_THERE_ANY.load(Ordering::Relaxed)
-        && values.values().iter().any(|value| packed(&value).is_some())
+    ARE_THERE_ANY.load(Ordering::Relaxed) && find_packed(values)
+}
+
+#[cold]
+fn find_packed(values: &Bound<'_, PyDict>) -> bool {
+    values.values().iter().any(|value| packed(&value).is_some())
 }
 
 /// Makes objects of one value. What this is called for has been read before, or is not deep.
