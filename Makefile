@@ -69,6 +69,10 @@ test-nanover: | tools ## Run the tests against NanoVer's own released package
 test-in-nanover: build nanover
 	CHANGE_BUFFERS_TESTS_NEED_NANOVER=1 $(BIN)/python -m pytest --numprocesses=2 tests -k 'with_nanover or nanover.md'
 
+.PHONY: test-firefox
+test-firefox: build ## Run the tests of the browser client in Firefox, with geckodriver on the PATH
+	BROWSER=firefox $(BIN)/python -m pytest tests/server/browser
+
 .PHONY: demo
 demo: build ## Show the main job: a server with 50 clients
 	$(BIN)/python examples/room.py

@@ -1,4 +1,7 @@
-"""`REQUIRE_BROWSER=1` has a test fail that would be skipped here for want of a browser."""
+"""`BROWSER=firefox` has the tests use that instead of Chromium.
+
+`REQUIRE_BROWSER=1` has a test fail that would be skipped here for want of a browser.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import os
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
-from selenium.webdriver import Chrome
 
 from background import Background, background
 from change_buffers import DictionaryChangeMultiView
-from chromium import Tab, chromium
+from chromium import chromium
+from firefox import firefox
 from room_processes import RoomProcess, serving
 from skips import fail_if_skipped
 from static_files import serving_files
+from tabs import Browser, Tab
 from unreliable_line import Line, unreliable_line
 
+BROWSERS = {"chromium": chromium, "firefox": firefox}
 IS_REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
 
 
@@ -28,9 +33,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
-def chrome() -> Iterator[Chrome]:
-    with chromium() as chrome:
-        yield chrome
+def browser() -> Iterator[Browser]:
+    with BROWSERS[os.environ.get("BROWSER", "chromium")]() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +45,13 @@ def files() -> Iterator[str]:
 
 
 @pytest.fixture
-def open_tab(chrome: Chrome) -> Iterator[Callable[[str], Tab]]:
+def open_tab(browser: Browser) -> Iterator[Callable[[str], Tab]]:
     """Open pages, which are closed after the test."""
     tabs: list[Tab] = []
-    chrome.get_log("browser")  # What was logged before is none of this test's.
+    browser.console()  # What was logged before is none of this test's.
 
     def open_tab(address: str) -> Tab:
-        tabs.append(Tab(chrome, address))
+        tabs.append(Tab(browser, address))
         return tabs[-1]
 
     yield open_tab

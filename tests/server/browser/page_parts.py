@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chromium import Tab
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.keys import Keys
+
 from helpers import HANG
+from tabs import Tab
 
 STATUS = "document.body.dataset.status"
 
@@ -25,8 +29,7 @@ def until_open(tab: Tab) -> None:
 
 
 def own_key(tab: Tab) -> str:
-    script = "return (await import('/page/me.js')).ownKey"
-    key: str = tab.run(script)
+    key: str = tab.until("document.querySelector('.cursor.me')?.dataset.key")
     return key
 
 
@@ -68,7 +71,7 @@ def content(tab: Tab, name: str = "room") -> dict[str, Any]:
 
 
 def name_oneself(tab: Tab, name: str) -> None:
-    field = tab.chrome.find_element("id", "name")
+    field = tab.driver.find_element("id", "name")
     field.clear()
     field.send_keys(name)
 
@@ -87,17 +90,19 @@ def place_on_board(tab: Tab, x: float, y: float) -> tuple[float, float]:
 def point(tab: Tab, x: float, y: float) -> None:
     """Move the mouse."""
     across, down = place_on_board(tab, x, y)
-    tab.send("Input.dispatchMouseEvent", type="mouseMoved", x=across, y=down)
+    mouse = ActionBuilder(tab.driver, duration=0)
+    mouse.pointer_action.move_to_location(round(across), round(down))
+    mouse.perform()
 
 
 def touch(tab: Tab, x: float, y: float) -> None:
     """Touch with a finger."""
     across, down = place_on_board(tab, x, y)
-    where = {"x": across, "y": down}
-    tab.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[where])
-    tab.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    finger = ActionBuilder(tab.driver, mouse=PointerInput("touch", "finger"), duration=0)
+    finger.pointer_action.move_to_location(round(across), round(down)).pointer_down().pointer_up()
+    finger.perform()
 
 
 def set_key(tab: Tab, key: str, value: str) -> None:
-    tab.chrome.find_element("id", "new-key").send_keys(key)
-    tab.chrome.find_element("id", "new-value").send_keys(value + "\n")
+    tab.driver.find_element("id", "new-key").send_keys(key)
+    tab.driver.find_element("id", "new-value").send_keys(value, Keys.ENTER)

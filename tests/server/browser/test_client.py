@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from selenium.webdriver import Chrome
 
-from chromium import Tab
 from static_files import SCRIPTS
+from tabs import Browser, Tab
 
 TESTS = [
     pytest.param(path.name, name, id=f"{path.stem}-{name}")
@@ -19,8 +18,8 @@ TESTS = [
 
 
 @pytest.fixture(scope="module")
-def tab(chrome: Chrome, files: str) -> Iterator[Tab]:
-    tab = Tab(chrome, f"{files}/scripts/blank.html")
+def tab(browser: Browser, files: str) -> Iterator[Tab]:
+    tab = Tab(browser, f"{files}/scripts/blank.html")
     yield tab
     tab.close()
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from chromium import Tab
 from doc_blocks import ROOT, Block, blocks_of
+from tabs import Tab
 
 IMPORT = re.compile(r"^import (\{.*?\}) from (.*?);$", re.MULTILINE)
 BLOCKS = [

@@ -11,7 +11,6 @@ import pytest
 from background import Background
 from change_buffers import DictionaryChangeMultiView
 from change_buffers.server import Permission, Request
-from chromium import Tab
 from page_parts import (
     content,
     cursors,
@@ -26,6 +25,7 @@ from page_parts import (
     until_open,
 )
 from room_processes import serving
+from tabs import Browser, Tab
 
 Open = Callable[[str], Tab]
 LOOK = Path(__file__).with_name("look.js")
@@ -61,16 +61,16 @@ def test_keys_are_set_edited_and_removed(
         eventually(lambda tab=tab: rows(tab), shown)
     assert [room.get(key) for key in shown] == ["nanotube", [1, 2.5], "5"]
 
-    field = bob.chrome.find_element("css selector", '[aria-label="title"]')
+    field = bob.driver.find_element("css selector", '[aria-label="title"]')
     field.send_keys("!")
     eventually(lambda: rows(ada)["title"], "nanotube!")
     room.update({"title": "changed while Bob types"})
     eventually(lambda: rows(ada)["title"], "changed while Bob types")
     assert rows(bob)["title"] == "nanotube!"
-    bob.chrome.find_element("id", "name").click()
+    bob.driver.find_element("id", "name").click()
     eventually(lambda: rows(bob)["title"], "changed while Bob types")
 
-    bob.chrome.find_element("css selector", '[aria-label="Remove zoom"]').click()
+    bob.driver.find_element("css selector", '[aria-label="Remove zoom"]').click()
     eventually(lambda: set(rows(ada)), {"title", "number as text"})
     assert "zoom" not in room
     assert [*ada.console(), *bob.console()] == []
@@ -82,14 +82,14 @@ def test_a_row_may_be_removed_while_somebody_types_in_it(
     room.update({"a": "x", "b": "y"})
     tab = open_tab(page)
     eventually(lambda: rows(tab), {"a": "x", "b": "y"})
-    tab.chrome.find_element("css selector", '[aria-label="a"]').click()
+    tab.driver.find_element("css selector", '[aria-label="a"]').click()
     room.update({"c": 1}, ["a"])
     eventually(lambda: rows(tab), {"b": "y", "c": "1"})
     assert tab.console() == []
 
 
-def test_who_leaves_takes_along_what_is_theirs(chrome: Any, open_tab: Open, page: str) -> None:
-    ada, bob = open_tab(page), Tab(chrome, page)
+def test_who_leaves_takes_along_what_is_theirs(browser: Browser, open_tab: Open, page: str) -> None:
+    ada, bob = open_tab(page), Tab(browser, page)
     for tab, name in [(ada, "Ada"), (bob, "Bob")]:
         until_open(tab)
         name_oneself(tab, name)
@@ -168,8 +168,8 @@ def test_what_is_refused_is_taken_back_and_said(
         text = tab.until("document.getElementById('error').innerText")
         assert "only keys with cursor.... or note... are yours" in text
         eventually(lambda: rows(tab), {"locked": "as it was", "note": "1"})
-        tab.chrome.find_element("css selector", '[aria-label="locked"]').send_keys("!")
-        tab.chrome.find_element("id", "name").click()
+        tab.driver.find_element("css selector", '[aria-label="locked"]').send_keys("!")
+        tab.driver.find_element("id", "name").click()
         eventually(lambda: rows(tab)["locked"], "as it was")
         assert tab.console() == []
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chromium import Tab
 from static_files import WEB
+from tabs import Tab
 
 TYPES = (WEB / "change-buffers.d.ts").read_text(encoding="utf-8")
 
@@ -39,17 +39,17 @@ def names_of(kind: str, name: str) -> set[str]:
     return set(re.findall(r"^  (?:readonly )?\[?([\w.]+)\]?\??[:(<]", block, re.M))
 
 
-def test_it_names_what_is_there(open_tab: Callable[[str], Tab], files: str) -> None:
-    tab = open_tab(f"{files}/scripts/blank.html")
+def test_it_names_what_is_there(open_tab: Callable[[str], Tab], page: str) -> None:
+    tab = open_tab(page + "stats")
     seen = tab.run(
         """
-        const module = await import("/web/change-buffers.js");
-        const room = module.connect("ws://127.0.0.1:9/");
+        const module = await import("/change-buffers.js");
+        const room = module.connect("/ws");
         const own = object => Reflect.ownKeys(object).map(
             name => typeof name === "symbol" ? name.description : name);
         let options;
         try {
-            module.connect("ws://127.0.0.1:9/", {wrong: 1});
+            module.connect("/ws", {wrong: 1});
         } catch ({message}) {
             options = message;
         }
@@ -59,6 +59,7 @@ def test_it_names_what_is_there(open_tab: Callable[[str], Tab], files: str) -> N
             room: own(Object.getPrototypeOf(room)),
             inherited: own(EventTarget.prototype),
             error: own(new module.RoomError("kind", "message", "where")),
+            usual: own(new Error("message")),
             options,
         };
         """
@@ -69,6 +70,6 @@ def test_it_names_what_is_there(open_tab: Callable[[str], Tab], files: str) -> N
     assert set(seen["room"]) - {"constructor"} == declared - set(seen["inherited"])
     assert declared & set(seen["inherited"]) == {"addEventListener", "removeEventListener"}
     fields = names_of("class", "RoomError") - {"constructor"}
-    assert fields == set(seen["error"]) - {"stack", "message", "name"}
+    assert fields == set(seen["error"]) - {"stack", "message", "name", *seen["usual"]}
     options = names_of("interface", "ConnectOptions") | names_of("interface", "FollowOptions")
     assert set(seen["options"].partition(", but ")[2].split(", ")) == options

@@ -62,6 +62,7 @@ export function showCursors(room) {
 
 function cursor(key) {
   const element = document.createElement("div");
+  element.dataset.key = key; // For whoever looks at it with the browser's tools.
   element.className = key === ownKey ? "cursor me" : "cursor";
   element.append(document.createElement("i"), document.createElement("span"));
   return element;
