@@ -109,6 +109,16 @@ def test_encode(
     )
 
 
+def test_passing_on(compare: Compare, encoding: Remote) -> None:
+    compare(
+        "100 messages with an avatar come in, and go out as one",
+        rival=encoding.side("decoded"),
+        ours=encoding.side("packed"),
+        against="ours, msgpack.unpackb",
+        target=2,
+    )
+
+
 def test_threads(compare: Compare, encoding: Remote) -> None:
     one: Side = encoding.side("one thread")
     compare(

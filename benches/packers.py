@@ -148,6 +148,22 @@ def updates(implementation: ModuleType, codec: Any = None) -> dict[str, Side]:
     return sides
 
 
+def passing_on(take: Callable[[bytes], Any], codec: Any) -> Side:
+    """Avatars that come in as messages, one each, go out as one message."""
+    room = Room(OURS, views=1)
+    begin_encoding(room.multi_view, codec)
+    messages = [msgpack.packb({"updates": {key: value}}) for key, value in content().items()]
+    update, flush = room.multi_view.update, room.views[0].flush_changed_blocking
+
+    def tick() -> bytes:
+        for message in messages:
+            update(take(message)["updates"])
+        encoded: bytes = flush().encode(codec)
+        return encoded
+
+    return Timed("tick()", {"tick": tick, "room": room})
+
+
 def plain() -> dict[str, Side]:
     fragments = [msgpack.packb(key) + msgpack.packb(value) for key, value in content().items()]
     return {
@@ -166,7 +182,7 @@ def plain() -> dict[str, Side]:
 
 
 def encoding() -> dict[str, Side]:
-    from change_buffers.codecs import JSONCodec, MessagePackCodec
+    from change_buffers.codecs import JSONCodec, MessagePackCodec, unpack_around
 
     codecs = {
         "msgpack": MessagePackCodec(msgpack.packb),
@@ -195,6 +211,8 @@ def encoding() -> dict[str, Side]:
         **updates(OURS, codecs["msgpack"]),
         "encode": Timed("change.encode(codec)", names),
         "encode opened": Timed("change.encode(codec)", {**names, "change": looked_at}),
+        "decoded": passing_on(msgpack.unpackb, codecs["ormsgpack"]),
+        "packed": passing_on(lambda data: unpack_around(data, "updates"), codecs["ormsgpack"]),
         "one thread": Threads(encoder("msgpack"), at_once=False),
         "threads": Threads(encoder("msgpack"), at_once=True),
     }
