@@ -17,6 +17,7 @@ from change_buffers import (
     ObjectFrozenError,
     Publisher,
 )
+from change_buffers.codecs import PackedValue
 from change_buffers.redis import RedisMultiView
 
 
@@ -37,6 +38,20 @@ def test_what_one_sets_all_have(shared_server, pair):
     assert content == {"b": [1.5, None, True, "x", b"y"], "c": {"d": [1]}}
     assert here.version == there.version == version + 1
     assert here.epoch == there.epoch
+
+
+def test_packed_values_go_through_as_they_came(shared_server, pair):
+    here, there = pair
+    # The longest way to write 1, which nobody would choose.
+    data = b"\x92\xd3" + (1).to_bytes(8, "big") + b"\xa1x"
+    codec = there.codec  # from now on it knows what came from Redis
+    with there.create_view() as view, here.create_publisher() as publisher:
+        publisher.update_and_wait({"a": PackedValue(data), "b": PackedValue(b"\x01")})
+        eventually(lambda: "a" in there)
+        assert here.copy_content() == there.copy_content() == {"a": [1, "x"], "b": 1}
+        assert data in view.flush_changed_nowait().encode(codec)
+        with shared_server.client() as client:
+            agree(client, here, there, a=[1, "x"], b=1)
 
 
 def test_versions_are_the_same_everywhere(shared_server, pair, rooms):
