@@ -50,7 +50,8 @@ def interrupted(*arguments: str | Path) -> None:
     child = start(*arguments)
     assert child.stdout is not None
     assert child.stdout.readline().endswith("...\n")
-    time.sleep(0.5 * PATIENCE)
+    # By then some have moved, also if a process of theirs had to be started first.
+    time.sleep(2 * PATIENCE)
     child.send_signal(signal.SIGINT)
     begin = time.monotonic()
     status, out, err = finish(child)
