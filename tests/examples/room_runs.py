@@ -45,13 +45,13 @@ def finish(child: subprocess.Popen[str]) -> tuple[int, str, str]:
     return child.returncode, out, err
 
 
-def interrupted(*arguments: str | Path) -> None:
+def interrupted(*arguments: str | Path, after: float = 2) -> None:
     """Check that Ctrl-C ends a run with its table."""
     child = start(*arguments)
     assert child.stdout is not None
     assert child.stdout.readline().endswith("...\n")
-    # By then some have moved, also if a process of theirs had to be started first.
-    time.sleep(2 * PATIENCE)
+    # By default, when some have moved, also if a process of theirs had to be started first.
+    time.sleep(after * PATIENCE)
     child.send_signal(signal.SIGINT)
     begin = time.monotonic()
     status, out, err = finish(child)

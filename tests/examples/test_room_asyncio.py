@@ -49,7 +49,7 @@ def test_a_recording_is_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_ends_it_with_the_table() -> None:
-    interrupted("--asyncio", "--clients", "60", "--seconds", "60")
+    interrupted("--asyncio", "--clients", "60", "--seconds", "60", after=0.5)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
